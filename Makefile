@@ -1,0 +1,108 @@
+# Everything that a contributor or a workflow does has a target here; workflows call these and nothing else.
+# `make help` prints the text after `##`, and a test holds every target to having one.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+# The image runs Python 3.11; where a machine lacks it, another supported Python will do.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13; do $$p -c '' 2>/dev/null && echo $$p && exit; done; echo python3)
+STAMP := $(VENV)/.installed
+MODEL_ROOT ?= var/models
+HTTP_PORT ?= 8080
+GRPC_PORT ?= 8081
+TEST_PROCESSES ?= 2
+WHEELS := requirements/wheels
+
+# Lock files name packages and hashes only: no index, no machine.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+PIP := $(PY) -m pip --quiet --disable-pip-version-check
+
+.PHONY: help
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: install
+install: $(STAMP) ## Make .venv with all that running and testing need
+
+# uv takes a fraction of pip's time but reads no pip.conf, so where it cannot reach the configured index,
+# pip does the same from the same hashes.
+$(STAMP): pyproject.toml requirements/dev.txt requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "sklearn-kserve needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d: install one of them and name it, as in make install PYTHON=python3.11" % sys.version_info[:2])'
+	@$(PY) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --python $(PY) --require-hashes requirements/dev.txt \
+		|| $(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: run
+run: install ## Train the penguins model unless there is one, and serve it on 127.0.0.1
+	@compgen -G '$(MODEL_ROOT)/*/*/manifest.json' >/dev/null \
+		|| $(PY) -m training run --config examples/penguins.yaml --root $(MODEL_ROOT)
+	@exec $(PY) -m model --model_root $(MODEL_ROOT) --host 127.0.0.1 --http_port $(HTTP_PORT) --grpc_port $(GRPC_PORT)
+
+.PHONY: test
+test: lint types layers ## The gate: lint, types, layers, every test, coverage
+	$(PY) -m pytest -m 'not system' -n $(TEST_PROCESSES) --dist loadfile --cov
+
+.PHONY: lint
+lint: install image-lint ## Check style, spelling, the image's recipe and the workflows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/zizmor --offline --quiet --no-progress .github
+
+.PHONY: image-lint
+image-lint: install ## Check the Dockerfile
+	$(BIN)/hadolint --config .hadolint.yaml Dockerfile
+
+.PHONY: types
+types: install ## Check types
+	$(BIN)/mypy
+
+.PHONY: layers
+layers: install ## Check that each layer imports only what lies below it
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: install ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: proto
+proto: install ## Compile model/grpc/open_inference.proto: its descriptors, and types for mypy
+	cd model/grpc && $(abspath $(PY)) -m grpc_tools.protoc --proto_path=. \
+		--descriptor_set_out=open_inference.binpb --pyi_out=. open_inference.proto
+
+.PHONY: verify
+verify: proto ## Fail if anything generated is not what its source gives
+	git diff --exit-code -- model/grpc/open_inference.binpb model/grpc/open_inference_pb2.pyi
+
+.PHONY: lock
+lock: install ## Resolve requirements/ anew (UPGRADE=1: to the newest versions allowed)
+	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra serve --extra kserve --extra skops -c requirements/dev.txt -o requirements/serve.txt
+	$(LOCK) pyproject.toml --extra train -c requirements/dev.txt -o requirements/train.txt
+	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
+	$(LOCK) --group bootstrap -c requirements/dev.txt -o requirements/uv.txt
+
+.PHONY: audit
+audit: install ## Ask the vulnerability database about what the image installs (needs the network)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements/serve.txt
+
+.PHONY: wheels
+wheels: install ## Fetch the wheels for building the image offline (for this machine's architecture)
+	for lock in build serve train; do \
+		$(PIP) download --dest $(WHEELS) --python-version 3.11 --only-binary :all: --require-hashes -r requirements/$$lock.txt; done
+
+.PHONY: clean
+clean: ## Remove .venv, caches and what `make run` made
+	rm -rf $(VENV) $(WHEELS) var dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
