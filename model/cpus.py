@@ -1,0 +1,83 @@
+"""How many CPUs this process may use: what the container's limit and the scheduler leave of the machine's."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+_MEMBERSHIP: Final = Path("/proc/self/cgroup")
+_HIERARCHIES: Final = Path("/sys/fs/cgroup")
+
+
+def available_cpus(membership: Path = _MEMBERSHIP, hierarchies: Path = _HIERARCHIES) -> int:
+    """
+    Return the CPUs that threads can keep busy without being throttled.
+
+    Parameters
+    ----------
+    membership, hierarchies : Path
+        Where the kernel tells a process's cgroups, and where their files are.
+
+    Returns
+    -------
+    int
+        The smaller of affinity and cgroup limit, at least 1. A limit of 1.5 CPUs counts as one: two busy threads would
+        use up their share of each 100 ms period early and stand still for the rest of it.
+    """
+    affinity = len(os.sched_getaffinity(0))
+    limit = cgroup_limit(membership, hierarchies)
+    return affinity if limit is None else max(1, min(affinity, int(limit)))
+
+
+def cgroup_limit(membership: Path = _MEMBERSHIP, hierarchies: Path = _HIERARCHIES) -> float | None:
+    """
+    Return the lowest CPU limit of this process's cgroup and of those above it.
+
+    Returns
+    -------
+    float or None
+        In CPUs; None without a limit.
+
+    References
+    ----------
+    Linux, "Control Group v2", ``cpu.max``; "CFS Bandwidth Control", ``cpu.cfs_quota_us``.
+    """
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return None
+    limits = [limit for directory in _directories(lines, hierarchies) if (limit := _limit(directory)) is not None]
+    return min(limits, default=None)
+
+
+def _directories(lines: list[str], hierarchies: Path) -> Iterator[Path]:
+    """Yield the directories of the cgroups that can limit the CPU, each with all above it."""
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # Inside a container the path may be the host's; then only the root of the hierarchy is there to be read.
+        inside = PurePosixPath(path.lstrip("/"))
+        for part in (inside, *inside.parents):
+            yield hierarchies / controllers / part
+
+
+def _limit(directory: Path) -> float | None:
+    return _read_v2(directory / "cpu.max") or _read_v1(directory / "cpu.cfs_quota_us", directory / "cpu.cfs_period_us")
+
+
+def _read_v2(file: Path) -> float | None:
+    words = _words(file)
+    return None if not words or words[0] == "max" else int(words[0]) / int(words[1])
+
+
+def _read_v1(quota_file: Path, period_file: Path) -> float | None:
+    quota, period = _words(quota_file), _words(period_file)
+    return None if not quota or not period or int(quota[0]) <= 0 else int(quota[0]) / int(period[0])
+
+
+def _words(file: Path) -> list[str]:
+    try:
+        return file.read_text().split()
+    except OSError:
+        return []

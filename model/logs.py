@@ -1,0 +1,153 @@
+"""
+The log: one JSON object per line on stdout, of structlog and of the standard library alike.
+
+A log line never holds feature values. What an estimator raises or warns of may quote them, so of exceptions the types
+and places are logged, and of warnings the category and place; a caller that knows a message to be free of them gives
+it as a field.
+"""
+
+import json
+import logging
+import sys
+import traceback
+import warnings
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from model.errors import ArtifactError
+
+_SAFE: Final = (ArtifactError, ImportError, OSError)
+"""Exceptions whose message speaks of files, modules and sockets, never of a request."""
+
+_stdlib: Final[FilteringBoundLogger] = structlog.get_logger()
+
+
+def configure(level: str, file: BinaryIO | None = None) -> None:
+    """
+    Set the log up; called once, when the process starts.
+
+    Parameters
+    ----------
+    level : str
+        ``debug``, ``info``, ``warning``, ``error`` or ``critical``: the least that is logged.
+    file : binary file or None
+        Where the lines go; None means stdout.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            _render_exception,
+            _render_line,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(file or sys.stdout.buffer),
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Handler()]
+    root.setLevel(number)
+    warnings.showwarning = _log_warning
+
+
+def log_request(
+    *, request_id: str, protocol: str, model: str, version: str, code: int, rows: int, duration_ms: float
+) -> None:
+    """
+    Write the one line of a request, when it has been answered.
+
+    Parameters
+    ----------
+    request_id : str
+        The one that the client sent or got.
+    protocol : str
+        ``rest`` or ``grpc``.
+    model, version : str
+        What answered; empty when nothing did.
+    code : int
+        HTTP status, for gRPC its equivalent.
+    rows : int
+    duration_ms : float
+        Milliseconds from receiving the request to having its answer.
+    """
+    _stdlib.info(
+        "request",
+        request_id=request_id,
+        protocol=protocol,
+        model=model,
+        version=version,
+        code=code,
+        rows=rows,
+        duration_ms=round(duration_ms, 3),
+    )
+
+
+class _Handler(logging.Handler):
+    """Hands what libraries log by the standard library on to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record."""
+        _stdlib.log(_level(record), _message(record), logger=record.name, exc_info=record.exc_info)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        message = record.getMessage()
+    except Exception:  # noqa: BLE001 -- of a library's malformed call, which must not fail the work it tells of
+        return f"malformed log call at {record.pathname}:{record.lineno}"
+    # Further lines of asyncio's describe tasks, with the arguments and exceptions in them.
+    return message.partition("\n")[0] if record.name == "asyncio" else message.strip()
+
+
+def _level(record: logging.LogRecord) -> int:
+    """Round a library's own level down to one that structlog knows."""
+    return max(logging.DEBUG, min(logging.CRITICAL, record.levelno // 10 * 10))
+
+
+def _log_warning(  # noqa: PLR0917 -- positional, as warnings.showwarning is called
+    message: Warning | str,  # noqa: ARG001 -- may quote values
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 -- the names are those of warnings.showwarning
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    _stdlib.warning(category.__name__, logger="py.warnings", place=f"{filename}:{lineno}")
+
+
+def _render_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Put types and places in the stead of an exception."""
+    given = event.pop("exc_info", None)
+    error = sys.exception() if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["exception"] = [_describe(link) for link in _chain(error)]
+    return event
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """Return an exception and what it was raised from, the last raised first."""
+    links: list[BaseException] = []
+    while error is not None and error not in links:
+        links.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return links
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    described: dict[str, Any] = {"type": type(error).__qualname__, "frames": frames}
+    if isinstance(error, _SAFE):
+        described["message"] = str(error)
+    return described
+
+
+def _render_line(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+    event["timestamp"] = datetime.now(UTC)
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
+    except TypeError:
+        # A file name that is no UTF-8, or an integer of more than 64 bits.
+        return json.dumps(event, default=str).encode()

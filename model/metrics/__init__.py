@@ -1,0 +1,6 @@
+"""What the server counts and times, for Prometheus and for the statistics extension."""
+
+from model.metrics.exposition import REASONS, Metrics
+from model.metrics.series import SECONDS, Duration, ModelStatistics, ServableMetrics
+
+__all__ = ["REASONS", "SECONDS", "Duration", "Metrics", "ModelStatistics", "ServableMetrics"]

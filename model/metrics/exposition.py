@@ -1,0 +1,244 @@
+"""The metrics of one server as Prometheus reads them."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from model.errors import (
+    DeadlineExceeded,
+    NotReady,
+    Overloaded,
+    PermissionDenied,
+    ServingError,
+    TooLarge,
+    Unauthenticated,
+)
+from model.metrics.series import Histogram, ModelSeries, ModelStatistics, ServableMetrics, VersionSeries
+
+REASONS: Final[Mapping[type[ServingError], str]] = {
+    DeadlineExceeded: "deadline",
+    NotReady: "not_ready",
+    Overloaded: "overloaded",
+    PermissionDenied: "forbidden",
+    TooLarge: "too_large",
+    Unauthenticated: "unauthenticated",
+}
+"""What a request is turned away for without being wrong in itself, as ``inference_rejected_total`` names it."""
+
+_Labels = tuple[str, ...]
+_Counts = dict[_Labels, int]
+_Histograms = dict[_Labels, Histogram]
+_OPENMETRICS: Final = "application/openmetrics-text"
+
+
+class Metrics(Collector):
+    """
+    All that is counted in one server, in a registry of its own.
+
+    The registry is not prometheus_client's default one, in which the KServe SDK has metrics of the same names. Labels
+    are bounded: models and versions come from the repository, never from a request.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._models: dict[str, ModelSeries] = {}
+        self._versions: dict[tuple[str, str], VersionSeries] = {}
+        self._unrouted: _Counts = {}
+        self._loads: _Counts = {}
+        self._rejected: _Counts = {(reason,): 0 for reason in REASONS.values()}
+        self._in_flight: Callable[[], int] = int
+        self._limit = 0
+        self._registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+        self._registry.register(self)
+
+    def watch(self, in_flight: Callable[[], int], limit: int) -> None:
+        """
+        Show the admission's numbers.
+
+        Parameters
+        ----------
+        in_flight : callable
+            Gives the requests in flight when the page is asked for.
+        limit : int
+            Requests in flight at which more are refused.
+        """
+        self._in_flight = in_flight
+        self._limit = limit
+
+    def of(self, model: str, version: str, protocol: str) -> ServableMetrics:
+        """
+        Return the counters of a version over a protocol, the same ones at each call.
+
+        Parameters
+        ----------
+        model, version : str
+            As the repository names them, never as a request does; ``version`` is empty for a model without versions.
+        protocol : str
+            ``rest`` or ``grpc``.
+        """
+        with self._lock:
+            series = self._version(model, version)
+            if protocol not in series.protocols:
+                series.protocols[protocol] = ServableMetrics(series, self._lock)
+            return series.protocols[protocol]
+
+    def unrouted(self, protocol: str, code: int) -> None:
+        """Count an inference request that reached no model, such as one for an unknown name, under empty labels."""
+        with self._lock:
+            _increment(self._unrouted, protocol, str(int(code)))
+
+    def rejected(self, error: ServingError) -> None:
+        """Count a request that was turned away; an error that is not among ``REASONS`` is none."""
+        reason = REASONS.get(type(error))
+        if reason is not None:
+            with self._lock:
+                _increment(self._rejected, reason)
+
+    @contextmanager
+    def loading(self, model: str) -> Iterator[None]:
+        """Count an attempt to load a version of a model that the repository knows; a failure passes through."""
+        try:
+            yield
+        except BaseException:
+            self._count_load(model, failure=1)
+            raise
+        self._count_load(model, success=1)
+
+    def loaded(self, model: str, version: str, *, sha256: str, sklearn: str, verified: bool) -> None:
+        """
+        Tell that a version is now served, in place of what was there under its name.
+
+        Parameters
+        ----------
+        model, version : str
+        sha256 : str
+            Hex digest of the estimator file.
+        sklearn : str
+            The scikit-learn version it was fitted with; empty where that is not known.
+        verified : bool
+            Whether a manifest vouches for it.
+        """
+        with self._lock:
+            series = self._version(model, version)
+            series.info = {"sha256": sha256, "sklearn": sklearn, "verified": str(verified).lower()}
+            series.loaded_at = time.time()
+
+    def remove(self, model: str, version: str) -> None:
+        """Drop the series of an unloaded version; a request still in flight counts into nothing."""
+        with self._lock:
+            self._versions.pop((model, version), None)
+            if all(name != model for name, _ in self._versions):
+                self._models.pop(model, None)
+
+    def statistics(self, model: str, version: str) -> ModelStatistics:
+        """Return what has been done with a version that the repository knows, over all protocols."""
+        with self._lock:
+            return self._version(model, version).statistics()
+
+    def page(self, accept: str | None = None) -> tuple[bytes, str]:
+        """
+        Write the metrics.
+
+        Parameters
+        ----------
+        accept : str or None
+            The request's ``Accept`` header.
+
+        Returns
+        -------
+        body : bytes
+        content_type : str
+            OpenMetrics where it is accepted, else the text format.
+        """
+        if accept is not None and _OPENMETRICS in accept.lower():
+            body = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]  # no types upstream
+            return body, openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families; called by the registry."""
+        with self._lock:
+            families = [*self._request_families(), *self._model_families(), *self._server_families()]
+        yield from families
+
+    def _version(self, model: str, version: str) -> VersionSeries:
+        key = (model, version)
+        if key not in self._versions:
+            self._versions[key] = VersionSeries(model, version, self._models.setdefault(model, ModelSeries()))
+        return self._versions[key]
+
+    def _count_load(self, model: str, *, success: int = 0, failure: int = 0) -> None:
+        # Both results from the start, so that the first failure shows as an increase.
+        with self._lock:
+            _increment(self._loads, model, "success", by=success)
+            _increment(self._loads, model, "failure", by=failure)
+
+    def _request_families(self) -> Iterator[Metric]:
+        requests: _Counts = {("", "", *key): count for key, count in self._unrouted.items()}
+        durations: _Histograms = {}
+        waits: _Histograms = {}
+        rows: _Histograms = {}
+        for key, series in self._versions.items():
+            waits[key], rows[key] = series.queue_wait, series.batch_rows
+            for protocol, servable in series.protocols.items():
+                durations[*key, protocol] = servable.duration
+                requests.update({(*key, protocol, str(int(code))): count for code, count in servable.codes.items()})
+        labels = ("model", "version", "protocol", "code")
+        yield _counter("inference_requests", "Inference requests answered", labels, requests)
+        yield _histogram("inference_request_duration_seconds", "Receiving to answering", labels[:3], durations)
+        yield _histogram("inference_queue_wait_seconds", "Waiting for the model's turn", labels[:2], waits)
+        yield _histogram("inference_batch_rows", "Rows in one run of the model", labels[:2], rows)
+
+    def _model_families(self) -> Iterator[Metric]:
+        for stage in ("preprocess", "predict", "postprocess"):
+            timings: _Histograms = {(name,): getattr(series, stage) for name, series in self._models.items()}
+            yield _histogram(f"request_{stage}_seconds", f"KServe's {stage} stage", ("model_name",), timings)
+        info = InfoMetricFamily("model", "Model versions being served", labels=("model", "version"))
+        loads = GaugeMetricFamily(
+            "model_last_load_timestamp_seconds", "When it was last loaded", labels=("model", "version")
+        )
+        for key, series in self._versions.items():
+            if series.info:
+                info.add_metric(key, series.info)
+                loads.add_metric(key, series.loaded_at)
+        yield from (info, loads)
+        yield _counter("model_loads", "Attempts to load a version", ("model", "result"), self._loads)
+
+    def _server_families(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("inference_requests_in_flight", "Requests being answered", value=self._in_flight())
+        yield GaugeMetricFamily("inference_in_flight_limit", "Requests in flight allowed", value=self._limit)
+        yield _counter("inference_rejected", "Requests turned away", ("reason",), self._rejected)
+
+
+def _increment(counts: _Counts, *label: str, by: int = 1) -> None:
+    counts[label] = counts.get(label, 0) + by
+
+
+def _counter(name: str, text: str, labels: _Labels, counts: _Counts) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family
+
+
+def _histogram(name: str, text: str, labels: _Labels, histograms: _Histograms) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for values, histogram in histograms.items():
+        family.add_metric(values, histogram.buckets(), histogram.total)
+    return family

@@ -1,0 +1,237 @@
+"""Every setting: its name, default, limits and meaning."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from model.settings import flags
+
+KSERVE_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+"""KServe's limit of a gRPC message."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _split(value: Any) -> Any:
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """
+    What the operator decides; the same for the life of the process.
+
+    Each field but ``ignored`` is a flag ``--name`` and an environment variable ``SKLEARN_KSERVE_NAME``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    model_dir: Path = Field(
+        Path("/mnt/models"), description="Directory of one artifact, or of one model's versions, named by integers."
+    )
+    model_name: str | None = Field(
+        None,
+        min_length=1,
+        description="Name under which `--model_dir` is served.",
+        json_schema_extra={"default": "model"},
+    )
+    model_root: Path | None = Field(
+        None, description="Directory of several models: every `R/<name>/<version>/` is served. Excludes `--model_dir`."
+    )
+    default_model: str | None = Field(
+        None,
+        min_length=1,
+        description="Model that answers `POST /predict` and requests without a model name.",
+        json_schema_extra={"default": "the only model there is"},
+    )
+    require_manifest: bool = Field(
+        default=False, description="Refuse artifacts without a manifest, whose files nothing vouches for."
+    )
+    skops_trusted: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        (), description="Types that a `model.skops` may hold besides those that skops trusts itself, by full name."
+    )
+    code_dir: Path | None = Field(
+        None, description="Directory put on the import path, for the modules of your own transformers."
+    )
+    predict_proba: bool = Field(
+        default=False, description="Answer with `predict_proba` instead of `predict` when a request names no output."
+    )
+
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="Address to listen on, for REST and gRPC. `0.0.0.0` is all of IPv4."
+    )
+    http_port: Port = Field(8080, description="Port of REST; 0 takes any free one.")
+    grpc_port: Port = Field(8081, description="Port of gRPC; 0 takes any free one.")
+    enable_grpc: bool = Field(default=True, description="Serve gRPC besides REST.")
+    protocol: Literal["v1", "v2", "grpc-v2"] | None = Field(
+        None,
+        description="Checked and without effect, for all protocols are always served.",
+        json_schema_extra={"default": "all"},
+    )
+    workers: Count = Field(1, description="Serving processes; so far only 1 is possible.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="Threads that run models.",
+        json_schema_extra={"default": "the CPUs that cgroup limit and affinity allow"},
+    )
+
+    api_key: SecretStr | None = Field(
+        None,
+        description="Key that clients bring as `Authorization: Bearer KEY`. Others on the machine can read flags: better give it by the variable, or by `--api_key_file`.",
+    )
+    api_key_file: Path | None = Field(None, description="File that holds the key. Excludes `--api_key`.")
+    allow_unauthenticated: bool = Field(
+        default=False, description="Listen on a public address without a key, because something in front authenticates."
+    )
+    enable_repository_api: bool = Field(default=False, description="Let clients load and unload models; needs a key.")
+    enable_docs_url: bool = Field(default=True, description="Serve `/docs`.")
+
+    max_request_bytes: Count = Field(
+        64 * 1024 * 1024, description="Bytes of a REST body, after decompression; more is 413."
+    )
+    grpc_max_receive_message_length: Count = Field(KSERVE_MESSAGE_BYTES, description="Bytes of a gRPC request.")
+    grpc_max_send_message_length: Count = Field(KSERVE_MESSAGE_BYTES, description="Bytes of a gRPC answer.")
+    max_rows: Count = Field(10_000, description="Rows in a request; more is 413.")
+    max_in_flight: Count = Field(256, description="Requests in flight; more are 429.")
+    request_timeout_seconds: float = Field(30.0, gt=0, description="Seconds that a request may take; more is 504.")
+    timeout_keep_alive: Count = Field(
+        65, description="Seconds that an idle HTTP connection stays open; more than the proxy's in front keeps it."
+    )
+    grpc_max_connection_age: Count = Field(
+        300,
+        description="Seconds after which a gRPC connection is to be made anew, so that new replicas get their share.",
+    )
+    drain_seconds: float = Field(
+        5.0,
+        ge=0,
+        description="Seconds of answering while unready, between SIGTERM and closing, for the cluster to learn of it.",
+    )
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)] = Field(
+        "info", description="The least that is logged."
+    )
+    enable_latency_logging: bool = Field(default=False, description="Log a line per request.")
+
+    ignored: tuple[str, ...] = Field((), description="Flags that were given and have no meaning here.")
+
+    @classmethod
+    def options(cls) -> flags.Fields:
+        """Return the fields that are flags and variables, by name."""
+        return {name: field for name, field in cls.model_fields.items() if name != "ignored"}
+
+    @classmethod
+    def from_sources(cls, argv: Sequence[str], environ: Mapping[str, str]) -> Self:
+        """
+        Read the settings: flags before variables, a setting's own variable before KServe's, then defaults.
+
+        Parameters
+        ----------
+        argv : sequence of str
+            Without the program's name.
+        environ : mapping
+
+        Raises
+        ------
+        SystemExit
+            With 2, after a sentence on stderr, when a flag is unknown or a value is not as expected; with 0 after
+            ``--help``.
+        """
+        fields = cls.options()
+        parser = flags.parser_for(fields)
+        namespace = parser.parse_args(flags.underscored(argv))
+        given = flags.from_environment(environ, fields) | flags.from_flags(namespace, fields)
+        values: dict[str, Any] = {name: item.value for name, item in given.items()}
+        try:
+            return cls(**values, ignored=flags.ignored(namespace))
+        except ValidationError as error:
+            parser.error(flags.sentence(error.errors()[0], given, fields))
+
+    @cached_property
+    def key(self) -> str | None:
+        """The key that clients must bring, or None; from ``api_key`` or from the file."""
+        if self.api_key_file is not None:
+            return _checked_key(_read_key(self.api_key_file), "--api_key_file")
+        return None if self.api_key is None else _checked_key(self.api_key.get_secret_value(), "--api_key")
+
+    @field_validator("workers")
+    @classmethod
+    def _check_workers(cls, workers: int) -> int:
+        if workers > 1:
+            raise ValueError(f"--workers is {workers}; expected 1, for one process serves so far: run more replicas")
+        return workers
+
+    @field_validator("code_dir")
+    @classmethod
+    def _check_code_dir(cls, code_dir: Path | None) -> Path | None:
+        if code_dir is not None and not code_dir.is_dir():
+            raise ValueError(f"--code_dir is '{code_dir}'; expected a directory that exists")
+        return code_dir
+
+    @model_validator(mode="after")
+    def _check_models(self) -> Self:
+        other = next((name for name in ("model_dir", "model_name") if name in self.model_fields_set), None)
+        if self.model_root is not None and other is not None:
+            raise ValueError(f"--model_root and --{other} were both given; expected a directory of models or one model")
+        return self
+
+    @model_validator(mode="after")
+    def _check_ports(self) -> Self:
+        if self.enable_grpc and self.http_port == self.grpc_port != 0:
+            raise ValueError(f"--http_port and --grpc_port are both {self.http_port}; expected two different ports")
+        return self
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        if self.api_key is not None and self.api_key_file is not None:
+            raise ValueError("--api_key and --api_key_file were both given; expected one of them")
+        if self.key is not None:
+            return self
+        if not (self.allow_unauthenticated or _is_loopback(self.host)):
+            raise ValueError(
+                f"--host is '{self.host}', which others can reach, and there is no key; expected --api_key_file, "
+                "or --allow_unauthenticated=true where something in front authenticates"
+            )
+        if self.enable_repository_api:
+            raise ValueError("--enable_repository_api is true and there is no key; expected --api_key_file with it")
+        return self
+
+
+def _read_key(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ValueError(f"--api_key_file is '{file}', which can't be read: {reason}") from error
+
+
+def _checked_key(text: str, flag: str) -> str:
+    """Return the key without the white space around it, such as a file's last newline."""
+    key = text.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError(f"{flag} gives a key that no header can carry; expected ASCII without spaces, and not empty")
+    return key
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

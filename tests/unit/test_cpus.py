@@ -1,0 +1,61 @@
+"""CPUs: affinity and cgroup limits of both versions, nested as containers nest them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from model.cpus import available_cpus, cgroup_limit
+
+
+def limit(tmp_path: Path, membership: str, files: dict[str, str]) -> float | None:
+    (tmp_path / "membership").write_text(membership)
+    write(tmp_path / "cgroup", files)
+    return cgroup_limit(tmp_path / "membership", tmp_path / "cgroup")
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def v1(directory: str, quota: int) -> dict[str, str]:
+    return {f"{directory}/cpu.cfs_quota_us": f"{quota}\n", f"{directory}/cpu.cfs_period_us": "100000\n"}
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "wanted"),
+    [
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, None),
+        ("0::/\n", {}, None),
+        ("0::/pod/app\n", {"pod/cpu.max": "200000 100000\n", "pod/app/cpu.max": "max 100000\n"}, 2.0),
+        ("0::/pod/app\n", {"pod/cpu.max": "200000 100000\n", "pod/app/cpu.max": "400000 100000\n"}, 2.0),
+        ("0::/kubepods/unseen-from-inside\n", {"cpu.max": "300000 100000\n"}, 3.0),
+        ("4:memory:/a\n3:cpu,cpuacct:/a\n", v1("cpu,cpuacct/a", 250_000), 2.5),
+        ("3:cpu,cpuacct:/a\n", v1("cpu,cpuacct/a", -1), None),
+        ("3:cpu,cpuacct:/unseen-from-inside\n", v1("cpu,cpuacct", 50_000), 0.5),
+        ("3:cpuset:/a\n", v1("cpuset/a", 50_000), None),
+        ("1:cpu:/\n0::/\n", v1("cpu", 400_000) | {"cpu.max": "300000 100000\n"}, 3.0),
+    ],
+)
+def test_the_lowest_limit_on_the_way_up_holds(
+    membership: str, files: dict[str, str], wanted: float | None, tmp_path: Path
+) -> None:
+    assert limit(tmp_path, membership, files) == wanted
+
+
+def test_a_system_without_cgroups_has_no_limit(tmp_path: Path) -> None:
+    assert cgroup_limit(tmp_path / "membership", tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("quota", "affinity", "wanted"), [("250000", 8, 2), ("250000", 1, 1), ("50000", 8, 1), ("max", 8, 8)]
+)
+def test_threads_fit_into_limit_and_affinity(
+    quota: str, affinity: int, wanted: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)))
+    write(tmp_path, {"membership": "0::/\n", "cgroup/cpu.max": f"{quota} 100000\n"})
+    assert available_cpus(tmp_path / "membership", tmp_path / "cgroup") == wanted
