@@ -1,0 +1,158 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from training.columns import Kind
+from training.config import Config, EstimatorChoice, Split, load_config
+from training.errors import ConfigurationError
+from training.metrics import Task, names_for
+
+LEAST = {"name": "fruit", "source": "fruit.csv", "target": "kind", "task": "classification"}
+
+
+def load(tmp_path: Path, content: Any) -> Config:
+    path = tmp_path / "c.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return load_config(path)
+
+
+def refusal(tmp_path: Path, content: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, content)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{tmp_path}/c.yaml")
+    assert "\n" not in sentence
+    return sentence.removeprefix(f"{tmp_path}/")
+
+
+def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
+    assert load(tmp_path, LEAST).as_json() == {
+        **LEAST,
+        "columns": {},
+        "drop": [],
+        "duplicates": "drop",
+        "missing": ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"],
+        "split": {"test_size": 0.25, "stratify": None, "seed": 0},
+        "estimator": None,
+        "metrics": None,
+        "floor": {},
+    }
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        {
+            **LEAST,
+            "columns": {"weight": "number"},
+            "drop": ["id"],
+            "duplicates": "keep",
+            "missing": ["?"],
+            "split": {"test_size": 0.5, "stratify": False, "seed": 3},
+            "estimator": {"class": "sklearn.svm.SVC", "parameters": {"C": 2}},
+            "metrics": ["accuracy"],
+            "floor": {"accuracy": 0.5},
+        },
+    )
+    assert config.task is Task.CLASSIFICATION
+    assert config.columns == {"weight": Kind.NUMBER}
+    assert (config.drop, config.duplicates, config.missing) == (("id",), "keep", ("?",))
+    assert config.split == Split(test_size=0.5, stratify=False, seed=3)
+    assert config.estimator == EstimatorChoice.model_validate({"class": "sklearn.svm.SVC", "parameters": {"C": 2}})
+    assert (config.metrics, config.floor) == (("accuracy",), {"accuracy": 0.5})
+
+
+def test_it_is_frozen(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load(tmp_path, LEAST).name = "other"  # type: ignore[misc]  # that it can't be set is the point
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"colour": "red"},
+            f"c.yaml: key 'colour' is unknown; expected one of {', '.join(Config.model_fields)}",
+        ),
+        (
+            {"split": {"size": 1}},
+            "c.yaml: key 'split.size' is unknown; expected one of test_size, stratify, seed",
+        ),
+        (
+            {"estimator": {"class": "a.B", "params": {}}},
+            "c.yaml: key 'estimator.params' is unknown; expected one of class, parameters",
+        ),
+        ({"estimator": {}}, "c.yaml: key 'estimator.class' is missing"),
+        ({"split": {"test_size": 1.5}}, "c.yaml: split.test_size is 1.5; expected less than 1"),
+        ({"split": {"seed": -1}}, "c.yaml: split.seed is -1; expected greater than or equal to 0"),
+        ({"floor": {"accuracy": float("nan")}}, "c.yaml: floor.accuracy is nan; expected a finite number"),
+        ({"task": "guessing"}, "c.yaml: task is 'guessing'; expected 'classification' or 'regression'"),
+        ({"columns": {"a": "int"}}, "c.yaml: columns.a is 'int'; expected 'number', 'category', 'text' or 'boolean'"),
+        (
+            {"name": "../up"},
+            "c.yaml: name is '../up'; expected letters, digits, '.', '_' and '-', the first a letter or a digit",
+        ),
+        ({"drop": ["kind"]}, "c.yaml: drop lists 'kind', which is the target; expected other columns"),
+        (
+            {"metrics": ["exactness"]},
+            f"c.yaml: metrics names 'exactness', which is unknown; expected some of {', '.join(names_for(Task.CLASSIFICATION))}",
+        ),
+        (
+            {"task": "regression", "floor": {"accuracy": 0.9}},
+            "c.yaml: floor names 'accuracy', which is not of this task; expected some of mae, rmse, r2",
+        ),
+        (
+            {"metrics": ["accuracy"], "floor": {"roc_auc": 0.9}},
+            "c.yaml: floor names 'roc_auc', which metrics does not; add it there",
+        ),
+        (
+            {"task": "regression", "split": {"stratify": True}},
+            "c.yaml: split.stratify is true in a regression; expected false, for there are no classes",
+        ),
+        (
+            {"task": "regression", "columns": {"kind": "category"}},
+            "c.yaml: columns.kind is category and the target of a regression; expected number",
+        ),
+    ],
+)
+def test_a_key_or_value_that_does_not_fit_is_named(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
+    assert refusal(tmp_path, {**LEAST, **changes}) == sentence
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path, {"name": "fruit"}) == "c.yaml: key 'source' is missing"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "c.yaml holds nothing; expected keys such as name, source, target and task"),
+        ("- name", "c.yaml holds a list; expected keys such as name, source, target and task"),
+        ("name: [a\ntask: b", "c.yaml is not YAML: expected ',' or ']', but got ':' in line 2, column 5"),
+        ("name: \x07", "c.yaml is not YAML: unacceptable character #x0007: special characters are not allowed"),
+        ("!!python/object/apply:os.getcwd []", "c.yaml is not YAML: could not determine a constructor for the tag"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: str, sentence: str) -> None:
+    assert refusal(tmp_path, content).startswith(sentence)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"none\.yaml cannot be read: No such file or directory"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_a_classification_is_stratified_unless_told_otherwise() -> None:
+    assert Config.model_validate(LEAST).stratified
+    assert not Config.model_validate({**LEAST, "split": {"stratify": False}}).stratified
+    assert not Config.model_validate({**LEAST, "task": "regression"}).stratified
+
+
+def test_every_setting_is_documented() -> None:
+    page = Path("docs/training.md").read_text()
+    plain = [key for key in Config.model_fields if key not in ("split", "estimator")]
+    keys = [*plain, *(f"split.{key}" for key in Split.model_fields), "estimator.class", "estimator.parameters"]
+    assert [key for key in keys if f"| `{key}` |" not in page] == []

@@ -1,0 +1,210 @@
+"""What a run is told: one YAML file, read once, never changed after."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+
+from training.columns import Kind
+from training.errors import ConfigurationError
+from training.metrics import METRICS, Task, names_for
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LARGEST_SEED: Final = 2**32 - 1
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Split(_Section):
+    """
+    How the rows are divided.
+
+    Parameters
+    ----------
+    test_size : float
+        Share of the rows that the model is measured on, between 0 and 1.
+    stratify : bool or None
+        Whether both parts hold the classes in the same proportions. None: in a classification, yes.
+    seed : int
+        Of the division, and of an estimator that draws random numbers.
+    """
+
+    test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    stratify: Annotated[bool | None, Field(strict=True)] = None
+    seed: Annotated[int, Field(strict=True, ge=0, le=_LARGEST_SEED)] = 0
+
+
+class EstimatorChoice(_Section):
+    """
+    Which estimator is fitted.
+
+    Parameters
+    ----------
+    class_ : str
+        Import path of a class of an installed package; ``class`` in the file.
+    parameters : mapping
+        Keyword arguments of that class.
+    """
+
+    class_: Annotated[str, Field(alias="class")]
+    parameters: dict[str, JsonValue] = {}
+
+
+class Config(_Section):
+    """
+    One run's configuration.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model; versions are published under ``<root>/<name>/``.
+    source : str
+        A CSV file: a path, relative to the configuration file, or ``package://PACKAGE/PATH`` for a file that an
+        installed Python package ships.
+    target : str
+        Column to predict.
+    task : Task
+    columns : mapping of str to Kind
+        Kinds of columns; those not named are inferred.
+    drop : tuple of str
+        Columns left out.
+    duplicates : {"drop", "keep"}
+        What happens to rows that are equal in every column.
+    missing : tuple of str
+        Cells that mean a missing value.
+    split : Split
+    estimator : EstimatorChoice or None
+        None: logistic regression or ridge regression, by the task.
+    metrics : tuple of str or None
+        None: every metric of the task that the estimator allows.
+    floor : mapping of str to float
+        Worst value of a metric with which the model is still published.
+    """
+
+    name: str
+    source: str
+    target: str
+    task: Task
+    columns: dict[str, Kind] = {}
+    drop: tuple[str, ...] = ()
+    duplicates: Literal["drop", "keep"] = "drop"
+    missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+    split: Split = Split()
+    estimator: EstimatorChoice | None = None
+    metrics: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    floor: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            msg = "expected letters, digits, '.', '_' and '-', the first a letter or a digit"
+            raise ValueError(msg)
+        return name
+
+    @model_validator(mode="after")
+    def _target_is_kept(self) -> Self:
+        if self.target in self.drop:
+            raise ValueError(f"drop lists {self.target!r}, which is the target; expected other columns")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> Self:
+        if self.task is Task.REGRESSION and self.split.stratify:
+            msg = "split.stratify is true in a regression; expected false, for there are no classes"
+            raise ValueError(msg)
+        kind = self.columns.get(self.target)
+        if self.task is Task.REGRESSION and kind not in (None, Kind.NUMBER):
+            raise ValueError(f"columns.{self.target} is {kind!s} and the target of a regression; expected number")
+        return self
+
+    @model_validator(mode="after")
+    def _known_metrics(self) -> Self:
+        known = names_for(self.task)
+        for key, names in (("metrics", self.metrics or ()), ("floor", self.floor)):
+            strange = [name for name in names if name not in known]
+            if strange:
+                what = "is not of this task" if strange[0] in METRICS else "is unknown"
+                raise ValueError(f"{key} names {strange[0]!r}, which {what}; expected some of {', '.join(known)}")
+        unmeasured = [name for name in self.floor if self.metrics is not None and name not in self.metrics]
+        if unmeasured:
+            raise ValueError(f"floor names {unmeasured[0]!r}, which metrics does not; add it there")
+        return self
+
+    @property
+    def stratified(self) -> bool:
+        """Whether the split keeps the proportions of the classes."""
+        return self.task is Task.CLASSIFICATION and self.split.stratify is not False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return every setting, defaults included, as JSON values under the file's keys."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def load_config(path: Path) -> Config:
+    """
+    Read a configuration file.
+
+    Raises
+    ------
+    ConfigurationError
+        The file can't be read, is not YAML, or a key or value does not fit; the sentence names file, key and value.
+    """
+    content = _parse(path)
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {_sentence(error.errors()[0])}") from error
+
+
+def _parse(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path} is not YAML: {_where(error)}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} holds {_named(content)}; expected keys such as name, source, target and task")
+    return content
+
+
+def _where(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
+    return str(error).splitlines()[0]
+
+
+def _named(content: object) -> str:
+    return "nothing" if content is None else f"a {type(content).__name__}"
+
+
+_SECTIONS: Final[Mapping[tuple[int | str, ...], type[_Section]]] = {
+    (): Config,
+    ("split",): Split,
+    ("estimator",): EstimatorChoice,
+}
+
+
+def _sentence(error: Any) -> str:
+    """Say in one sentence what pydantic found first."""
+    place: tuple[int | str, ...] = error["loc"]
+    key = ".".join(map(str, place))
+    if error["type"] == "extra_forbidden":
+        return f"key {key!r} is unknown; expected one of {', '.join(_keys(_SECTIONS[place[:-1]]))}"
+    if error["type"] == "missing":
+        return f"key {key!r} is missing"
+    if error["type"] == "value_error":
+        reason = str(error["ctx"]["error"])
+        return f"{key} is {error['input']!r}; {reason}" if key else reason
+    return f"{key} is {error['input']!r}; {error['msg'].replace('Input should be', 'expected')}"
+
+
+def _keys(section: type[_Section]) -> list[str]:
+    return [field.alias or name for name, field in section.model_fields.items()]

@@ -1,0 +1,33 @@
+"""
+What stops a training run, one tree.
+
+::
+
+    TrainingError               the run ends with exit code 1
+    ├── ConfigurationError      the configuration, or something it names, does not fit
+    ├── DataError               the data do not fit the configuration
+    ├── FitError                the estimator refuses the data
+    └── Refused                 the model was trained, and is not good enough to be published
+
+The message of each is one sentence: what was got, what was expected, and where it helps what to do.
+"""
+
+
+class TrainingError(Exception):
+    """A run that ends without a version."""
+
+
+class ConfigurationError(TrainingError):
+    """The configuration, or something it names, does not fit."""
+
+
+class DataError(TrainingError):
+    """The data do not fit the configuration."""
+
+
+class FitError(TrainingError):
+    """The estimator refuses the data."""
+
+
+class Refused(TrainingError):
+    """The model is not good enough to be published."""
