@@ -1,0 +1,155 @@
+"""The service ``inference.GRPCInferenceService``: each method turns a message into a call of the data plane and back."""
+
+from typing import Any, Final
+
+import grpc
+
+from model.dataplane import Call, DataPlane
+from model.errors import InvalidInput
+from model.grpc import open_inference_pb2 as pb
+from model.grpc.codec import decode_request, encode_response, is_raw
+from model.grpc.deadline import shorten
+from model.grpc.rpc import unary
+from model.metrics import ModelStatistics
+from model.repository import ModelState
+from model.tensors import InferRequest, InferResponse
+
+SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+
+_TensorMetadata = pb.ModelMetadataResponse.TensorMetadata
+_DURATIONS: Final = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
+
+
+class InferenceServicer:
+    """
+    The methods of the protocol and of its extensions ``model_repository`` and ``statistics``.
+
+    Parameters
+    ----------
+    dataplane : DataPlane
+    request_timeout_seconds : float or None
+        After which nobody gets an answer any more, beside each client's deadline; None means never.
+
+    References
+    ----------
+    Open Inference Protocol v2, "gRPC"; Triton's extensions "Model Repository" and "Statistics".
+    """
+
+    def __init__(self, dataplane: DataPlane, request_timeout_seconds: float | None = None) -> None:
+        self._dataplane = dataplane
+        self._timeout_seconds = request_timeout_seconds
+
+    def handlers(self) -> "grpc.GenericRpcHandler":
+        """Give what a gRPC server is registered with. Probes need no credentials, the rest does."""
+        authorize = self._dataplane.authorize
+        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "ServerLive": unary(self.server_live, pb.ServerLiveRequest),
+            "ServerReady": unary(self.server_ready, pb.ServerReadyRequest),
+            "ModelReady": unary(self.model_ready, pb.ModelReadyRequest),
+            "ServerMetadata": unary(self.server_metadata, pb.ServerMetadataRequest, authorize),
+            "ModelMetadata": unary(self.model_metadata, pb.ModelMetadataRequest, authorize),
+            "ModelInfer": unary(self.model_infer, pb.ModelInferRequest, authorize, self._timeout_seconds),
+            "ModelStatistics": unary(self.model_statistics, pb.ModelStatisticsRequest, authorize),
+            "RepositoryIndex": unary(self.repository_index, pb.RepositoryIndexRequest, authorize),
+            "RepositoryModelLoad": unary(self.load, pb.RepositoryModelLoadRequest, authorize),
+            "RepositoryModelUnload": unary(self.unload, pb.RepositoryModelUnloadRequest, authorize),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+    async def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
+        """Tell whether the process answers."""
+        return pb.ServerLiveResponse(live=self._dataplane.live())
+
+    async def server_ready(self, _: pb.ServerReadyRequest, __: Call) -> pb.ServerReadyResponse:
+        """Tell whether every model can answer."""
+        return pb.ServerReadyResponse(ready=self._dataplane.ready())
+
+    async def model_ready(self, request: pb.ModelReadyRequest, _: Call) -> pb.ModelReadyResponse:
+        """Tell whether one model can answer."""
+        return pb.ModelReadyResponse(ready=self._dataplane.model_ready(request.name, request.version))
+
+    async def server_metadata(self, _: pb.ServerMetadataRequest, __: Call) -> pb.ServerMetadataResponse:
+        """Name the server and its extensions."""
+        metadata = self._dataplane.server_metadata()
+        return pb.ServerMetadataResponse(name=metadata.name, version=metadata.version, extensions=metadata.extensions)
+
+    async def model_metadata(self, request: pb.ModelMetadataRequest, _: Call) -> pb.ModelMetadataResponse:
+        """Describe a model's inputs and outputs."""
+        metadata = self._dataplane.model_metadata(request.name, request.version)
+        return pb.ModelMetadataResponse(
+            name=metadata.name,
+            versions=metadata.versions,
+            platform=metadata.platform,
+            inputs=[_TensorMetadata(name=t.name, datatype=t.datatype, shape=t.shape) for t in metadata.inputs],
+            outputs=[_TensorMetadata(name=t.name, datatype=t.datatype, shape=t.shape) for t in metadata.outputs],
+        )
+
+    async def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
+        """Run a model."""
+
+        def decode() -> InferRequest:
+            decoded = decode_request(request)
+            shorten(call, decoded.parameters)
+            return decoded
+
+        def encode(_: InferRequest, response: InferResponse) -> pb.ModelInferResponse:
+            return encode_response(response, raw=is_raw(request))
+
+        return await self._dataplane.infer(request.model_name, request.model_version, decode, encode, call)
+
+    async def model_statistics(self, request: pb.ModelStatisticsRequest, _: Call) -> pb.ModelStatisticsResponse:
+        """Give what was counted for one model, or for all."""
+        statistics = self._dataplane.statistics(request.name, request.version)
+        return pb.ModelStatisticsResponse(model_stats=[_statistics(model) for model in statistics])
+
+    async def repository_index(self, request: pb.RepositoryIndexRequest, _: Call) -> pb.RepositoryIndexResponse:
+        """List the versions of every model with their states."""
+        _refuse_repository(request.repository_name)
+        states = self._dataplane.repository_index(ready_only=request.ready)
+        return pb.RepositoryIndexResponse(models=[_model_index(state) for state in states])
+
+    async def load(self, request: pb.RepositoryModelLoadRequest, _: Call) -> pb.RepositoryModelLoadResponse:
+        """Load a model, where the operator allows it."""
+        name = _model_name(request)
+        if request.parameters:
+            raise InvalidInput("A model is loaded as its artifact describes it; send no parameters with a load.")
+        await self._dataplane.load(name)
+        return pb.RepositoryModelLoadResponse(model_name=name, is_loaded=True)
+
+    async def unload(self, request: pb.RepositoryModelUnloadRequest, _: Call) -> pb.RepositoryModelUnloadResponse:
+        """Unload a model, where the operator allows it. Triton's `unload_dependents` is moot: nothing depends here."""
+        name = _model_name(request)
+        await self._dataplane.unload(name)
+        return pb.RepositoryModelUnloadResponse(model_name=name, is_unloaded=True)
+
+
+def _model_name(request: pb.RepositoryModelLoadRequest | pb.RepositoryModelUnloadRequest) -> str:
+    if not request.model_name:  # KServe's clients write the model's name into Triton's field for the repository's
+        return request.repository_name
+    _refuse_repository(request.repository_name)
+    return request.model_name
+
+
+def _refuse_repository(name: str) -> None:
+    if name:
+        raise InvalidInput("There is one repository here, and it has no name; leave repository_name empty.")
+
+
+def _model_index(state: ModelState) -> pb.RepositoryIndexResponse.ModelIndex:
+    return pb.RepositoryIndexResponse.ModelIndex(
+        name=state.name, version=state.version, state=state.state, reason=state.reason
+    )
+
+
+def _statistics(model: ModelStatistics) -> pb.ModelStatistics:
+    durations = {name: getattr(model, name) for name in _DURATIONS}
+    return pb.ModelStatistics(
+        name=model.name,
+        version=model.version,
+        last_inference=model.last_inference_ms,
+        inference_count=model.inference_count,
+        execution_count=model.execution_count,
+        inference_stats=pb.InferStatistics(
+            **{name: pb.StatisticDuration(count=d.count, ns=d.ns) for name, d in durations.items()}
+        ),
+    )
