@@ -1,0 +1,21 @@
+"""One directory per version: written whole, vouched for by a manifest, verified before it is unpickled."""
+
+from model.artifact.golden import alike
+from model.artifact.loading import Artifact, LoadPolicy, load
+from model.artifact.manifest import Golden, Manifest, Requirement, read_manifest
+from model.artifact.publishing import publish
+from model.artifact.verification import Verified, verify
+
+__all__ = [
+    "Artifact",
+    "Golden",
+    "LoadPolicy",
+    "Manifest",
+    "Requirement",
+    "Verified",
+    "alike",
+    "load",
+    "publish",
+    "read_manifest",
+    "verify",
+]

@@ -1,0 +1,135 @@
+"""The commands ``publish``, ``inspect`` and ``verify``."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from model.artifact.digest import opened
+from model.artifact.manifest import read_manifest
+from model.artifact.publishing import publish
+from model.artifact.report import describe_manifest, summarize
+from model.artifact.rows import read_rows
+from model.artifact.unpickle import read_estimator
+from model.artifact.verification import verify
+from model.errors import ArtifactError
+
+Command = Callable[[argparse.Namespace], None]
+
+
+def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """
+    Add the three commands to a command line.
+
+    Each parser sets ``func``, a function of the parsed arguments that returns the exit code: 0 if done, 1 if refused.
+    Wrong usage ends with 2 in argparse.
+    """
+    _add_publish(subparsers)
+    inspecting = subparsers.add_parser("inspect", help="print the manifest of a version")
+    inspecting.add_argument("directory", type=Path, metavar="VERSION_DIR")
+    inspecting.add_argument("--json", action="store_true", help="print it as it is written")
+    inspecting.set_defaults(func=inspect_command)
+    verifying = subparsers.add_parser("verify", help="check every digest and every version pin of a version")
+    verifying.add_argument("directory", type=Path, metavar="VERSION_DIR")
+    verifying.add_argument("--code_dir", type=Path, help="directory of the model's own modules")
+    verifying.set_defaults(func=verify_command)
+
+
+def _add_publish(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("publish", help="write a new version of a model from a fitted estimator")
+    parser.add_argument(
+        "estimator", type=Path, metavar="ESTIMATOR", help="your own joblib or pickle file; it is unpickled"
+    )
+    parser.add_argument("--name", required=True, help="of the model")
+    parser.add_argument("--root", required=True, type=Path, help="versions are written to ROOT/NAME/VERSION")
+    parser.add_argument("--sample", required=True, type=Path, metavar="ROWS", help=".csv or .parquet file of its input")
+    parser.add_argument("--target", metavar="COLUMN", help="column of the sample that is no input")
+    parser.add_argument(
+        "--format", default="joblib", choices=["joblib", "skops"], help="of the estimator (%(default)s)"
+    )
+    parser.add_argument(
+        "--metric", action="append", default=[], type=_metric, metavar="NAME=VALUE", help="may be repeated"
+    )
+    parser.add_argument("--code_dir", type=Path, help="directory of the model's own modules")
+    parser.set_defaults(func=publish_command)
+
+
+def _metric(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        msg = f"{text!r} is no NAME=VALUE with a number"
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def _exit_code(command: Command) -> Callable[[argparse.Namespace], int]:
+    """Let a command answer with an exit code, and a refusal with one sentence on stderr."""
+
+    @wraps(command)
+    def run(args: argparse.Namespace) -> int:
+        try:
+            command(args)
+        except ArtifactError as error:
+            sys.stderr.write(f"sklearn-kserve: {error}\n")
+            return 1
+        return 0
+
+    return run
+
+
+@_exit_code
+def publish_command(args: argparse.Namespace) -> None:
+    """Publish an estimator, and print the version's directory, then what it is."""
+    _import_from(args.code_dir)
+    sample = read_rows(args.sample, args.target)
+    directory = publish(
+        _own_estimator(args.estimator),
+        sample,
+        name=args.name,
+        root=args.root,
+        metrics=dict(args.metric),
+        file_format=args.format,
+    )
+    sys.stdout.write(f"{directory}\n{summarize(read_manifest(directory))}")
+
+
+@_exit_code
+def inspect_command(args: argparse.Namespace) -> None:
+    """Print the manifest of a version, which is read but not held against the files."""
+    manifest = read_manifest(args.directory)
+    sys.stdout.write(manifest.to_json().decode() if args.json else describe_manifest(manifest))
+
+
+@_exit_code
+def verify_command(args: argparse.Namespace) -> None:
+    """Verify a version, and say so."""
+    _import_from(args.code_dir)
+    verified = verify(args.directory, require_manifest=True)
+    _warn(verified.warnings)
+    sys.stdout.write(f"verified: {args.directory}\n")
+
+
+def _own_estimator(path: Path) -> Any:
+    """Unpickle a file that the user names: their own, on their own machine."""
+    if not path.is_file():
+        raise ArtifactError(f"The estimator {path} is no file; check the path.")
+    with opened(path) as file:
+        unpickled = read_estimator(file, str(path), "joblib")
+    _warn(unpickled.warnings)
+    return unpickled.estimator
+
+
+def _import_from(directory: Path | None) -> None:
+    if directory is None:
+        return
+    if not directory.is_dir():
+        raise ArtifactError(f"The code_dir {directory} is no directory; check the path.")
+    sys.path.insert(0, str(directory.resolve()))
+
+
+def _warn(warnings: tuple[str, ...]) -> None:
+    for warning in warnings:
+        sys.stderr.write(f"sklearn-kserve: warning: {warning}\n")

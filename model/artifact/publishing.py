@@ -1,0 +1,146 @@
+"""Publishing: from a fitted estimator and a sample of its input to a version's directory."""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from model.artifact.commit import git_commit
+from model.artifact.digest import opened, sha256
+from model.artifact.dump import read_back, write_estimator
+from model.artifact.golden import check_golden, record_golden
+from model.artifact.manifest import MANIFEST_FILE, EstimatorFile, FileFormat, Manifest
+from model.artifact.modules import required_modules
+from model.artifact.names import check_model_name, is_file_name
+from model.artifact.pins import current_environment
+from model.artifact.staging import Staging, staging
+from model.errors import ArtifactError
+from model.signature import Sample, infer_signature
+
+
+def publish(
+    estimator: Any,
+    sample: Sample,
+    *,
+    name: str,
+    root: Path,
+    metrics: Mapping[str, float] | None = None,
+    file_format: FileFormat = "joblib",
+    code_commit: str | None = None,
+    extra_files: Mapping[str, bytes] | None = None,
+) -> Path:
+    """
+    Write a new version of a model.
+
+    The directory appears under its number whole or not at all, after the estimator was read back from its file and
+    has answered the golden rows as before; no version is ever overwritten.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        Any object with ``predict``, ``transform`` or another of scikit-learn's methods.
+    sample : DataFrame or ndarray of shape (n_samples, n_features), or sequence of str
+        Rows of its input, a few hundred if there are so many: the signature and the golden rows are read from them.
+    name : str
+        Of the model.
+    root : Path
+        Versions are written to ``<root>/<name>/<version>/``.
+    metrics : mapping of str to float, optional
+    file_format : {"joblib", "skops"}
+    code_commit : str, optional
+        Git commit of the code that fitted the estimator; by default that of the working directory, if there is one.
+    extra_files : mapping of str to bytes, optional
+        Files to be vouched for as well, such as ``card.html``.
+
+    Returns
+    -------
+    directory : Path
+        Of the version, one higher than the highest so far.
+
+    Raises
+    ------
+    ArtifactError
+        The sample does not fit, the estimator can't be written or does not survive it, or the disk is full.
+    """
+    check_model_name(name)
+    files = {file: _bytes(content) for file, content in _checked_files(extra_files or {}).items()}
+    describe = partial(
+        Manifest,
+        name=name,
+        created=datetime.now(UTC),
+        git_commit=code_commit or git_commit(),
+        environment=current_environment(),
+        modules=required_modules(estimator),
+        signature=(signature := infer_signature(estimator, sample)),
+        metrics=_checked_metrics(metrics or {}),
+        golden=record_golden(estimator, signature, sample),
+        estimator=EstimatorFile(class_=_full_name(estimator), file=f"model.{file_format}", format=file_format),
+    )
+    files[f"model.{file_format}"] = partial(write_estimator, estimator, file_format)
+    try:
+        with staging(root / name) as stage:
+            return _written(stage, files, describe)
+    except OSError as error:
+        raise ArtifactError(
+            f"{root / name} can't be written: {error.strerror or error}; nothing was published, make room or mend the permissions."
+        ) from error
+
+
+def _written(
+    stage: Staging, files: Mapping[str, Callable[[BinaryIO], object]], describe: Callable[..., Manifest]
+) -> Path:
+    for name, write in files.items():
+        stage.write(name, write)
+    digests = {name: _digest(stage.path / name) for name in files}
+
+    def describe_version(version: int) -> None:
+        manifest = describe(version=version, files=digests)
+        stage.write(MANIFEST_FILE, _bytes(manifest.to_json()))
+
+    _survives(stage.path, describe(version=1, files=digests))
+    return stage.become(describe_version)
+
+
+def _survives(directory: Path, manifest: Manifest) -> None:
+    """Read the estimator back and let it answer the golden rows."""
+    with opened(directory / manifest.estimator.file) as file:
+        estimator = read_back(file, manifest.estimator.format)
+    try:
+        check_golden(estimator, manifest.signature, manifest.golden)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"The estimator does not survive being written as {manifest.estimator.format}: "
+            f"{str(error).rstrip('.')}; nothing was published, mend how its class is pickled."
+        ) from error
+
+
+def _bytes(content: bytes) -> Callable[[BinaryIO], object]:
+    return lambda file: file.write(content)
+
+
+def _digest(path: Path) -> str:
+    with opened(path) as file:
+        return sha256(file)
+
+
+def _checked_files(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    for name in files:
+        if not is_file_name(name) or name == MANIFEST_FILE or name.startswith("model."):
+            raise ArtifactError(
+                f"{name!r} can't be the name of a file beside the model; "
+                f"expected letters, digits, '.', '_' and '-', and neither {MANIFEST_FILE} nor model.*."
+            )
+    return files
+
+
+def _checked_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise ArtifactError(f"The metric {name!r} is {value}; expected a finite number.")
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def _full_name(estimator: Any) -> str:
+    return f"{type(estimator).__module__}.{type(estimator).__qualname__}"

@@ -1,0 +1,101 @@
+"""Writing a version's directory so that it is there whole or not at all."""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from model.artifact.names import next_version
+
+_TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
+
+
+class Staging:
+    """
+    A temporary directory beside the versions, which becomes one of them by a rename.
+
+    Parameters
+    ----------
+    path : Path
+        Of the temporary directory; its name begins with a dot, so that no server takes it for a version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
+        """Write a file and wait until it is on the disk; whoever the umask allows can read it."""
+        with (self.path / name).open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def become(self, describe: Callable[[int], None]) -> Path:
+        """
+        Rename the directory to the next version, and return its new path.
+
+        Parameters
+        ----------
+        describe : callable
+            Writes what depends on the version's number; called again if another publisher takes that number first.
+        """
+        while True:
+            version = next_version(self.path.parent)
+            describe(version)
+            _sync(self.path)
+            target = self.path.parent / str(version)
+            if self._renamed(target):
+                return target
+
+    def _renamed(self, target: Path) -> bool:
+        try:
+            # On POSIX a directory is never renamed onto another that holds anything.
+            self.path.rename(target)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                return False
+            raise
+        try:
+            _sync(target.parent)
+        except BaseException:
+            target.rename(self.path)
+            raise
+        return True
+
+
+@contextmanager
+def staging(directory: Path) -> Iterator[Staging]:
+    """
+    Make a temporary directory in a model's directory, and leave none behind.
+
+    Parameters
+    ----------
+    directory : Path
+        Of the model, ``<root>/<name>``; made if need be, and removed again if no version comes to stand in it.
+    """
+    made = not directory.exists()
+    path = directory / f".publish-{secrets.token_hex(8)}"
+    path.mkdir(parents=True)
+    try:
+        _sync(directory.parent)
+        yield Staging(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        if made:
+            with suppress(OSError):  # not empty: a version stands in it
+                directory.rmdir()
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems sync no directories
+            raise
+    finally:
+        os.close(descriptor)

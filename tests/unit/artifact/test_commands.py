@@ -1,0 +1,220 @@
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from model.artifact import read_manifest
+from model.artifact.commands import add_parsers
+
+EditManifest = Callable[[Callable[[dict[str, Any]], object]], Path]
+
+
+def run(*arguments: object) -> int:
+    parser = argparse.ArgumentParser(prog="sklearn-kserve")
+    add_parsers(parser.add_subparsers(required=True))
+    args = parser.parse_args([str(argument) for argument in arguments])
+    code: int = args.func(args)
+    return code
+
+
+@pytest.fixture
+def own(tmp_path: Path, pipeline: Pipeline, sample: pd.DataFrame) -> Path:
+    """A directory as somebody has it who has fitted an estimator."""
+    joblib.dump(pipeline, tmp_path / "mine.joblib")
+    sample.assign(answer=1).to_csv(tmp_path / "rows.csv", index=False)
+    return tmp_path
+
+
+def publish(own: Path, *more: object, sample: str = "rows.csv", estimator: str = "mine.joblib") -> int:
+    return run("publish", own / estimator, "--name", "m", "--root", own / "root", "--sample", own / sample, *more)
+
+
+class TestPublish:
+    def test_prints_the_directory_and_what_was_published(self, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert publish(own, "--target", "answer", "--metric", "auc=0.75", "--metric", "n=60") == 0
+        out, err = capsys.readouterr()
+        assert out.splitlines() == [
+            str(own / "root" / "m" / "1"),
+            "published m version 1",
+            "  estimator  sklearn.pipeline.Pipeline (model.joblib)",
+            "  inputs     length, count, island",
+            "  outputs    predict, predict_proba, predict_log_proba, decision_function",
+        ]
+        assert err == ""
+        manifest = read_manifest(own / "root" / "m" / "1")
+        assert manifest.metrics == {"auc": 0.75, "n": 60.0}
+        assert manifest.signature.names == ("length", "count", "island")
+
+    def test_takes_parquet_and_writes_skops(self, own: Path, sample: pd.DataFrame) -> None:
+        sample.to_parquet(own / "rows.parquet")
+        assert publish(own, "--format", "skops", sample="rows.parquet") == 0
+        assert (own / "root" / "m" / "1" / "model.skops").is_file()
+
+    def test_takes_the_users_own_modules(self, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        code = own / "code"
+        code.mkdir()
+        (code / "own_command.py").write_text(
+            "from sklearn.linear_model import LinearRegression\nclass Mine(LinearRegression): pass\n"
+        )
+        monkeypatch.setattr(sys, "path", [str(code), *sys.path])
+        from own_command import Mine  # type: ignore[import-not-found]
+
+        joblib.dump(Mine().fit([[1.0], [2.0]], [1, 2]), own / "own.joblib")
+        pd.DataFrame({"a": [1.0, 2.0]}).to_csv(own / "own.csv", index=False)
+        monkeypatch.delitem(sys.modules, "own_command")
+        monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(code)])
+
+        assert publish(own, estimator="own.joblib", sample="own.csv") == 1
+        assert publish(own, "--code_dir", code, estimator="own.joblib", sample="own.csv") == 0
+        assert run("verify", own / "root" / "m" / "1") == 0
+        monkeypatch.delitem(sys.modules, "own_command")
+        monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(code)])
+        assert run("verify", own / "root" / "m" / "1") == 1
+        assert run("verify", "--code_dir", code, own / "root" / "m" / "1") == 0
+        sys.modules.pop("own_command", None)
+
+    @pytest.mark.parametrize(
+        ("more", "sentence"),
+        [
+            (["--target", "species"], "has no column 'species'; it has length, count, island, answer"),
+            (["--name", "../m"], "'../m' is no model name"),
+            (["--sample", "nowhere.csv"], "nowhere.csv can't be read: No such file or directory"),
+            (["--code_dir", "nowhere"], "The code_dir nowhere is no directory"),
+            (["--root", "/proc/models"], "can't be written"),
+            (["--metric", "auc=nan"], "The metric 'auc' is nan; expected a finite number"),
+        ],
+    )
+    def test_a_mistake_is_one_sentence(
+        self, own: Path, capsys: pytest.CaptureFixture[str], more: Sequence[str], sentence: str
+    ) -> None:
+        assert publish(own, *more) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("sklearn-kserve: ")
+        assert sentence in err
+        assert err.count("\n") == 1
+        assert not (own / "root").exists()
+
+    @pytest.mark.parametrize(
+        ("content", "sentence"),
+        [
+            (None, "mine.joblib is no file; check the path"),
+            (b"no pickle", "mine.joblib can't be loaded"),
+            ({"a": 1}, "dict has none of predict"),
+            (LogisticRegression(), "LogisticRegression.predict refuses the sample"),
+            (LinearRegression().fit(np.eye(2), [1, 2]), "The sample has 4 columns where the estimator was fitted on 2"),
+        ],
+    )
+    def test_an_estimator_that_is_none_is_one_sentence(
+        self, own: Path, capsys: pytest.CaptureFixture[str], content: Any, sentence: str
+    ) -> None:
+        (own / "mine.joblib").unlink()
+        if isinstance(content, bytes):
+            (own / "mine.joblib").write_bytes(content)
+        elif content is not None:
+            joblib.dump(content, own / "mine.joblib")
+        assert publish(own) == 1
+        err = capsys.readouterr().err
+        assert sentence in err
+        assert err.count("\n") == 1
+
+    def test_an_estimator_of_another_scikit_learn_is_warned_about(
+        self, own: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        import sklearn
+
+        old = b"0." + sklearn.__version__[2:].encode()
+        content = (own / "mine.joblib").read_bytes()
+        (own / "mine.joblib").write_bytes(content.replace(sklearn.__version__.encode(), old))
+        assert publish(own, "--target", "answer") == 0
+        assert f"warning: {own / 'mine.joblib'} was made with scikit-learn {old.decode()}" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--metric", "auc"],
+            ["--metric", "auc=high"],
+            ["--format", "onnx"],
+            ["--unknown"],
+        ],
+    )
+    def test_wrong_usage_is_two(self, own: Path, arguments: Sequence[str]) -> None:
+        with pytest.raises(SystemExit) as info:
+            publish(own, *arguments)
+        assert info.value.code == 2
+
+
+class TestInspect:
+    def test_prints_what_a_person_looks_for(self, version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run("inspect", version) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "penguins version 1"
+        assert "input   datatype  missing  seen" in lines
+        assert "island  BYTES     allowed  Biscoe, Dream" in lines
+        assert "predict            BYTES     [-1]     few, many" in lines
+        assert "accuracy  0.9" in lines
+        assert any(line.startswith("scikit-learn ") for line in lines)
+        assert any(line.startswith("card.html     ") for line in lines)
+
+    def test_prints_modules_and_a_long_list_of_labels_shortly(
+        self, edit: EditManifest, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def change(document: dict[str, Any]) -> None:
+            document["modules"] = {"xgboost": {"distribution": "xgboost-cpu", "version": "3.2.0"}, "mine": None}
+            document["signature"]["outputs"][0]["labels"] = list("abcdefg")
+            document["metrics"] = {}
+            document["signature"]["inputs"][0]["minimum"] = None
+            document["git_commit"] = "0123abc"
+
+        assert run("inspect", edit(change)) == 0
+        out = capsys.readouterr().out
+        assert "xgboost       xgboost-cpu 3.2.0\n" in out
+        assert "mine          the model's own code\n" in out
+        assert "a, b, c, d, e and 2 more\n" in out
+        assert "length  FP64      allowed\n" in out
+        assert "git commit 0123abc" in out
+        assert "metric" not in out
+
+    def test_prints_json_as_it_was_written(self, version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run("inspect", "--json", version) == 0
+        assert json.loads(capsys.readouterr().out) == json.loads((version / "manifest.json").read_text())
+
+    def test_a_directory_without_a_manifest_is_one_sentence(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run("inspect", tmp_path) == 1
+        assert "manifest.json is missing" in capsys.readouterr().err
+
+
+class TestVerify:
+    def test_says_so(self, version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run("verify", version) == 0
+        assert capsys.readouterr() == (f"verified: {version}\n", "")
+
+    def test_warns_on_stderr(self, edit: EditManifest, capsys: pytest.CaptureFixture[str]) -> None:
+        version = edit(lambda document: document["environment"]["packages"].update(numpy="2.0.99"))
+        assert run("verify", version) == 0
+        out, err = capsys.readouterr()
+        assert out.startswith("verified: ")
+        assert err.startswith("sklearn-kserve: warning: penguins version 1 was made with numpy 2.0.99")
+
+    def test_a_refusal_is_one_sentence_on_stderr(self, version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (version / "model.joblib").write_bytes(b"")
+        assert run("verify", version) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"sklearn-kserve: {version / 'model.joblib'} has sha256 ")
+        assert err.count("\n") == 1
+
+    def test_nothing_vouches_for_a_bare_artifact(self, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run("verify", own) == 1
+        assert "has no manifest.json, and one is required here" in capsys.readouterr().err
