@@ -1,0 +1,20 @@
+"""
+The REST front-end: raw ASGI on uvicorn, httptools and uvloop.
+
+::
+
+    server          socket, listener, graceful stop
+    protocol        HTTP/1.1 on one connection: limits on what is sent, JSON where it can't be parsed
+    app             ASGI application: route, key, handler, error -> status
+    routes          the table of routes; matching, 405s and the OpenAPI document follow from it
+    request         headers, request id, key, body of one request
+    deadline        when its answer is no longer wanted
+    body            the body within its limit, decompressed as a stream
+    answer          what a handler returns; errors as answers
+    v2, v1, rows, repository, pages    the handlers
+    openapi         the OpenAPI document, kept until the models change
+    operations      one route's part of it
+    schemas         JSON schemas of what is the same for every model
+    model_schemas   JSON schemas and examples of what one model takes
+    static          the page that shows the document
+"""

@@ -1,0 +1,152 @@
+"""One request, as handlers see it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from model.dataplane import Call, DataPlane
+from model.errors import InvalidInput, ServingError
+from model.rest.asgi import Headers, Receive, Scope
+from model.rest.body import Body, read_body
+from model.rest.deadline import deadline_of
+
+_REQUEST_ID_MOST: Final = 128
+_LENGTH_DIGITS: Final = 18
+_NO_PARAMETERS: Final[Mapping[str, object]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """
+    What the operator has decided about requests.
+
+    Parameters
+    ----------
+    max_body_bytes : int
+        Limit of a body as sent, and of it decompressed.
+    request_timeout_seconds : float or None
+        After which nobody gets an answer any more; None means never.
+    """
+
+    max_body_bytes: int
+    request_timeout_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """
+    What all requests share.
+
+    Parameters
+    ----------
+    dataplane : DataPlane
+    options : Options
+    openapi : callable
+        Returns the OpenAPI document.
+    new_id : callable
+        Returns an id for a request that came without one.
+    """
+
+    dataplane: DataPlane
+    options: Options
+    openapi: Callable[[], bytes]
+    new_id: Callable[[], bytes]
+
+
+class Request:
+    """
+    A request whose body is read on demand.
+
+    Parameters
+    ----------
+    scope, receive
+        ASGI's.
+    service : Service
+
+    Attributes
+    ----------
+    dataplane : DataPlane
+    model, version : str
+        From the path; empty where it names none.
+    headers : dict of bytes
+    id : bytes
+        The client's ``X-Request-ID`` if it is printable and short, else a new one.
+    """
+
+    __slots__ = ("_receive", "_received", "dataplane", "headers", "id", "model", "service", "version")
+
+    def __init__(self, scope: Scope, receive: Receive, service: Service) -> None:
+        self._received = time.monotonic()
+        self._receive = receive
+        self.service = service
+        self.dataplane = service.dataplane
+        self.headers: Headers = dict(scope["headers"])
+        sent_id = self.headers.get(b"x-request-id")
+        self.id = sent_id if sent_id and _is_request_id(sent_id) else service.new_id()
+        self.model = ""
+        self.version = ""
+
+    async def body(self) -> Body:
+        """Read the body, decompressed; see `read_body` for what it raises."""
+        try:
+            return await read_body(self._receive, self.headers, self.service.options.max_body_bytes)
+        except ServingError as error:
+            self.dataplane.refused(error)
+            raise
+
+    def authorize(self) -> None:
+        """
+        Check the client's key.
+
+        Raises
+        ------
+        Unauthenticated
+        """
+        header = self.headers.get(b"authorization")
+        self.dataplane.authorize(None if header is None else header.decode("latin-1"))
+
+    async def discard(self) -> None:
+        """Read what the client still sends, until it goes away or is done."""
+        message = await self._receive()
+        while message.get("more_body"):
+            message = await self._receive()
+
+    def json_length(self, body: Body) -> int | None:
+        """
+        Return how many bytes of the body are JSON, by ``Inference-Header-Content-Length``; None means all.
+
+        Raises
+        ------
+        InvalidInput
+            The header is not a number, or more than the body has.
+        """
+        header = self.headers.get(b"inference-header-content-length")
+        if header is None:
+            return None
+        if not header.isdigit() or int(header[:_LENGTH_DIGITS]) > len(body):
+            got = header[:40].decode("latin-1")
+            raise InvalidInput(
+                f"Inference-Header-Content-Length is {got!r}; expected the length of the JSON part, "
+                f"at most the {len(body)} bytes of the decompressed body."
+            )
+        return int(header)
+
+    def deadline(self, parameters: Mapping[str, object] = _NO_PARAMETERS) -> float | None:
+        """
+        Return the ``time.monotonic()`` seconds after which nobody wants the answer.
+
+        Raises
+        ------
+        InvalidInput
+            The parameter ``timeout`` is wrong.
+        """
+        return deadline_of(self._received, self.headers, parameters, self.service.options.request_timeout_seconds)
+
+    def call(self, size_bytes: int) -> Call:
+        """Return what the data plane has to know of this request beside its body, which has that size."""
+        return Call("rest", self.id.decode(), self.deadline(), size_bytes)
+
+
+def _is_request_id(sent: bytes) -> bool:
+    return len(sent) <= _REQUEST_ID_MOST and sent.isascii() and sent.decode().isprintable()

@@ -1,0 +1,162 @@
+"""The REST listener: its socket, its connections, and how it stops."""
+
+import asyncio
+import os
+import socket
+import time
+from email.utils import formatdate
+from functools import partial
+from typing import Final
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from model.errors import ArtifactError
+from model.rest.app import RestApp
+from model.rest.protocol import Protocol
+
+_SETTLE_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.02
+_TICK_SECONDS: Final = 1.0
+_CANCELLED_SECONDS: Final = 1.0
+
+
+class RestServer:
+    """
+    Serves an application within the running event loop.
+
+    uvicorn's own server takes the process's signals and polls for its end; this one leaves both to its caller.
+
+    Parameters
+    ----------
+    app : RestApp
+    host : str
+        A name or an address.
+    port : int
+        0 takes a free one.
+    keep_alive_seconds : int
+        For which a connection may idle between requests. More than a proxy's own limit, lest it reuse a connection
+        that is being closed.
+    receive_seconds : float
+        For which a client may take to send a request, head and body.
+    backlog : int
+        Connections that may wait to be accepted.
+    """
+
+    def __init__(
+        self,
+        app: RestApp,
+        *,
+        host: str,
+        port: int,
+        keep_alive_seconds: int = 75,
+        receive_seconds: float = 60.0,
+        backlog: int = 2048,
+    ) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+        self._receive_seconds = receive_seconds
+        self._backlog = backlog
+        self._state = ServerState()
+        self._listener: asyncio.Server | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self._config = uvicorn.Config(
+            app,
+            http=Protocol,
+            ws="none",
+            loop="none",
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=keep_alive_seconds,
+        )
+
+    async def start(self) -> int:
+        """
+        Listen and serve.
+
+        Returns
+        -------
+        int
+            The port that is bound.
+
+        Raises
+        ------
+        ArtifactError
+            The address can't be bound.
+        """
+        self._config.load()
+        listener = self._bind()
+        factory = partial(Protocol, self._config, self._state, {})
+        self._tick()
+        self._listener = await asyncio.get_running_loop().create_server(factory, sock=listener, backlog=self._backlog)
+        self._ticker = asyncio.create_task(self._tick_on())
+        port: int = listener.getsockname()[1]
+        return port
+
+    async def stop(self, grace_seconds: float) -> None:
+        """
+        Accept no more, close what is idle, and let requests in flight finish.
+
+        Parameters
+        ----------
+        grace_seconds : float
+            After this, requests still in flight are answered with 503.
+        """
+        if self._listener is None or self._ticker is None:
+            return
+        self._app.draining = True
+        self._listener.close()
+        # A request that lies in a socket's buffer already is read, and is then in flight like the others.
+        await asyncio.sleep(_SETTLE_SECONDS)
+        await self._finish(grace_seconds)
+        for task in list(self._state.tasks):
+            task.cancel()
+        await self._finish(_CANCELLED_SECONDS)
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        self._ticker.cancel()
+        await self._listener.wait_closed()
+
+    async def _finish(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while self._state.connections and time.monotonic() < end:
+            for connection in list(self._state.connections):
+                connection.shutdown()
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            return socket.create_server(
+                (self._host, self._port), family=family, backlog=self._backlog, dualstack_ipv6=self._host == "::"
+            )
+        except OSError as error:
+            raise ArtifactError(
+                f"REST can't listen on {self._host}:{self._port}: {_reason(error)}; "
+                "choose others with --http_port and --host."
+            ) from error
+
+    async def _tick_on(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            self._tick()
+
+    def _tick(self) -> None:
+        """Do once per second what would cost too much per request."""
+        self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        slow = asyncio.get_running_loop().time() - self._receive_seconds
+        for connection in list(self._state.connections):
+            if isinstance(connection, Protocol):
+                connection.close_if_slow(slow)
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's own words for it, such as "address already in use"."""
+    # Those of name resolution have negative numbers; to the others Python adds the address, which is told already.
+    text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,37 @@
+"""The V1 protocol, for clients that come from KServe's sklearnserver."""
+
+from collections.abc import Sequence
+
+from model.codec.v1 import decode_request, encode_response
+from model.rest import v2
+from model.rest.answer import Answer, json_answer
+from model.rest.request import Request
+from model.tensors import InferRequest, InferResponse
+
+
+async def models(request: Request) -> Answer:
+    """Name the models that can answer."""
+    return json_answer({"models": list(dict.fromkeys(name for name, _ in request.dataplane.models()))})
+
+
+async def model_ready(request: Request) -> Answer:
+    """Tell whether a model can answer, as KServe does: with a boolean."""
+    return await v2.model_ready(request)
+
+
+async def predict(request: Request) -> Answer:
+    """Run a model on the rows in the body."""
+    body = await request.body()
+
+    def columns() -> Sequence[str]:
+        signature = request.dataplane.signature(request.model)
+        return signature.names if signature.named else ()
+
+    def decode() -> InferRequest:
+        return decode_request(body, model_name=request.model, columns=columns())
+
+    return await request.dataplane.infer(request.model, "", decode, _encoded, request.call(len(body)))
+
+
+def _encoded(_: InferRequest, response: InferResponse) -> Answer:
+    return Answer(encode_response(response))
