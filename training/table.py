@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -35,12 +35,10 @@ def parse(snapshot: Snapshot, missing: Sequence[str]) -> pd.DataFrame:
     """
     text = _decoded(snapshot)
     try:
-        _check_header(snapshot, next(filter(None, csv.reader(io.StringIO(text))), []))
+        _check_rows(snapshot, csv.reader(io.StringIO(text)))
         table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, na_values=list(missing))
     except (csv.Error, pd.errors.ParserError) as error:
         raise DataError(f"{snapshot} is not a CSV file: {str(error).strip().splitlines()[0]}") from error
-    if not isinstance(table.index, pd.RangeIndex):
-        raise DataError(f"{snapshot} is not a CSV file: rows have more cells than the header has names")
     if table.empty:
         raise DataError(f"{snapshot} has a header but no rows; expected at least one")
     return table
@@ -54,6 +52,16 @@ def _decoded(snapshot: Snapshot) -> str:
     if not text.strip():
         raise DataError(f"{snapshot} is empty; expected a header and rows")
     return text
+
+
+def _check_rows(snapshot: Snapshot, reader: Iterator[list[str]]) -> None:
+    """Refuse a header or rows that pandas would fill up without a word."""
+    rows = filter(None, reader)
+    header = next(rows, [])
+    _check_header(snapshot, header)
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise DataError(f"{snapshot} is not a CSV file: row {number} has {len(row)} cells, the header {len(header)}")
 
 
 def _check_header(snapshot: Snapshot, header: Sequence[str]) -> None:
