@@ -81,9 +81,13 @@ proto: install ## Compile model/grpc/open_inference.proto: its descriptors, and 
 	cd model/grpc && $(abspath $(PY)) -m grpc_tools.protoc --proto_path=. \
 		--descriptor_set_out=open_inference.binpb --pyi_out=. open_inference.proto
 
+.PHONY: reference
+reference: install ## Write docs/settings.md from the settings themselves
+	$(PY) -m model.settings > docs/settings.md
+
 .PHONY: verify
-verify: proto ## Fail if anything generated is not what its source gives
-	git diff --exit-code -- model/grpc/open_inference.binpb model/grpc/open_inference_pb2.pyi
+verify: proto reference ## Fail if anything generated is not what its source gives
+	git diff --exit-code -- model/grpc/open_inference.binpb model/grpc/open_inference_pb2.pyi docs/settings.md
 
 .PHONY: lock
 lock: install ## Resolve requirements/ anew (UPGRADE=1: to the newest versions allowed)

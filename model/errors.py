@@ -13,7 +13,7 @@ The errors a caller can meet, one tree for both protocols.
     ├── TooLarge                    413  RESOURCE_EXHAUSTED   body or rows over the limit
     ├── Overloaded                  429  RESOURCE_EXHAUSTED   too many requests in flight; retry later
     ├── NotReady                    503  UNAVAILABLE          model not ready, or drain time over; retry later
-    └── DeadlineExceeded            504  DEADLINE_EXCEEDED    the deadline passed; the work was not run
+    └── DeadlineExceeded            504  DEADLINE_EXCEEDED    the deadline passed; work whose turn had not come was not run
 
     ArtifactError                   a file, manifest or setting the operator has to mend (exit code 1)
     └── UntrustedArtifact           refused before anything was unpickled
@@ -113,7 +113,7 @@ class NotReady(ServingError):
 
 
 class DeadlineExceeded(ServingError):
-    """The deadline passed before the work began; it was not run."""
+    """The deadline passed: work whose turn had not come was not run, and nobody waits for work that has begun."""
 
     http_status = HTTPStatus.GATEWAY_TIMEOUT
     grpc_status = "DEADLINE_EXCEEDED"
