@@ -1,0 +1,187 @@
+"""One loaded version of a model: its artifact, the engine that runs it, and the proof that it answers as recorded."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from model.artifact import Artifact, Golden, LoadPolicy, alike, load
+from model.codec.json_tensor import tensor_from_json
+from model.engine import Engine, SklearnEngine
+from model.errors import ArtifactError, ServingError
+from model.signature import Inputs, Outputs, Signature
+from model.signature.inputs import X
+from model.signature.outputs import encode, methods_of
+from model.signature.refusal import explain
+from model.signature.schema import Output
+from model.tensors import InferRequest, RequestedOutput
+
+INLINE_SECONDS: Final = 200e-6
+"""A batch measured under this may run on the event loop; a hop to a thread costs about a fifth of it."""
+_MEASURED_RUNS: Final = 5
+_MEASURED_ROWS: Final = (1, 8, 64)
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Servable:
+    """
+    One version of a model, ready to answer.
+
+    Parameters
+    ----------
+    name, version : str
+        As clients call it; the version is empty for an artifact that has none.
+    artifact : Artifact
+    engine : Engine
+    inputs : Inputs
+    outputs : Outputs
+    inline_rows : mapping of str to int
+        Largest batch that warm-up measured under ``INLINE_SECONDS``, by method; none for those it did not.
+    """
+
+    name: str
+    version: str
+    artifact: Artifact
+    engine: Engine
+    inputs: Inputs
+    outputs: Outputs
+    inline_rows: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def signature(self) -> Signature:
+        """The artifact's signature."""
+        return self.artifact.signature
+
+    @property
+    def platform(self) -> str:
+        """``<project>_<format>``, as the protocol's metadata wants it."""
+        return f"sklearn_{self.artifact.file_format}"
+
+    def is_short(self, rows: int, outputs: Sequence[Output]) -> bool:
+        """Whether so many rows are answered so fast that the event loop may wait for it."""
+        first, *others = methods_of(outputs)
+        return not others and rows <= self.inline_rows.get(first, 0)
+
+    def run(self, table: X, outputs: Sequence[Output]) -> dict[str, Any]:
+        """
+        Run the methods behind ``outputs``.
+
+        Raises
+        ------
+        InvalidInput
+            The estimator refused a value, and the table tells which.
+        ServingError
+            The estimator failed; the cause is chained for the log, and is not for the client.
+        """
+        try:
+            return self.engine.run(table, methods_of(outputs))
+        except Exception as error:
+            refusal = explain(error, table, self.signature)
+            if refusal is not None:
+                raise refusal from error
+            msg = f"Model {self.name!r} failed on this input; the server's log has the cause."
+            raise ServingError(msg) from error
+
+
+def load_servable(
+    directory: Path, name: str, policy: LoadPolicy, *, version: str | None = None, default_output: str | None = None
+) -> Servable:
+    """
+    Load a version directory, and make it answer its golden rows before anybody else may ask.
+
+    Parameters
+    ----------
+    directory : Path
+    name : str
+        The name it is served under.
+    policy : LoadPolicy
+    version : str, optional
+        The directory's version, which a manifest must agree with.
+    default_output : str, optional
+        Output given to requests that ask for none.
+
+    Raises
+    ------
+    ArtifactError
+        The artifact is refused, can't be loaded, or does not answer as recorded.
+    """
+    artifact = load(directory, policy=policy)
+    if version is not None and artifact.version not in (None, version):
+        raise ArtifactError(
+            f"{directory} holds version {artifact.version} by its manifest; expected version {version}, "
+            f"as the directory is called; copy the artifact under its own version."
+        )
+    servable = Servable(
+        name=name,
+        version=version or artifact.version or "",
+        artifact=artifact,
+        engine=SklearnEngine(artifact.estimator),
+        inputs=Inputs(artifact.signature),
+        outputs=Outputs(artifact.signature, default_output),
+    )
+    return warmed_up(servable)
+
+
+def warmed_up(servable: Servable) -> Servable:
+    """
+    Return the servable with its speed measured, after its golden rows were answered as recorded.
+
+    Raises
+    ------
+    ArtifactError
+        An answer differs from the recorded one.
+    """
+    golden = servable.artifact.golden
+    if golden is None:
+        return servable
+    table = servable.inputs.decode(_request(servable, golden))
+    outputs = servable.outputs.select([RequestedOutput(tensor["name"]) for tensor in golden.outputs])
+    for expected, got in zip(golden.outputs, encode(outputs, servable.run(table, outputs)), strict=False):
+        if not alike(tensor_from_json(expected), got):
+            raise ArtifactError(
+                f"{servable.name} version {servable.version or '-'} answers its golden rows with other values in "
+                f"{got.name!r} than were recorded at publishing; it is not served: check the versions of its packages."
+            )
+    return _measured(servable, table)
+
+
+def _request(servable: Servable, golden: Golden) -> InferRequest:
+    return InferRequest(servable.name, servable.version, [tensor_from_json(tensor) for tensor in golden.inputs])
+
+
+def _measured(servable: Servable, table: X) -> Servable:
+    methods = {output.method: output for output in servable.signature.outputs}
+    return replace(servable, inline_rows={name: _short(servable, table, output) for name, output in methods.items()})
+
+
+def _short(servable: Servable, table: X, output: Output) -> int:
+    """Return the largest batch that a method answers within ``INLINE_SECONDS``, 0 if it takes longer for any."""
+    short = 0
+    for rows in _MEASURED_ROWS:
+        if not _always_short(servable, _repeated(table, rows), output):
+            break
+        short = rows
+    return short
+
+
+def _repeated(table: X, rows: int) -> X:
+    index = np.resize(np.arange(len(table)), rows)
+    return table[index] if isinstance(table, np.ndarray) else table.iloc[index].reset_index(drop=True)
+
+
+def _always_short(servable: Servable, table: X, output: Output) -> bool:
+    """Whether each of a few runs is short, the first left out: what may run inline must never be slow."""
+    _seconds(servable, table, output)
+    return all(_seconds(servable, table, output) <= INLINE_SECONDS for _ in range(_MEASURED_RUNS))
+
+
+def _seconds(servable: Servable, table: X, output: Output) -> float:
+    start = time.perf_counter()
+    servable.run(table, [output])
+    return time.perf_counter() - start
+
+
+__all__ = ["INLINE_SECONDS", "Servable", "load_servable", "warmed_up"]
