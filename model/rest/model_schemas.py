@@ -9,7 +9,7 @@ from model.signature.schema import MATRIX_NAME, Column, Layout, Signature
 _SCALARS: Final = ["number", "string", "boolean"]
 _INT64: Final[Schema] = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
 _ROWS_NOTE: Final = "This schema shows one row; n rows have the shape [n] or [n, 1] and n values."
-_EXAMPLE_DATE: Final = "2024-05-17T12:00:00"
+_EXAMPLE_DATE: Final = "2024-05-17T12:00:00Z"
 _SIGNIFICANT: Final = 4
 
 

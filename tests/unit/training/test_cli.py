@@ -57,7 +57,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
         (None, {"source": "none.csv"}, "source 'none.csv' cannot be read: No such file or directory"),
         ("", {}, "fruit.csv is empty; expected a header and rows"),
         (b"\x89PNG\r\n", {}, "fruit.csv is not text in UTF-8: byte 1 does not fit"),
-        ("a,b\n1,2\n1,2,3\n", {}, "fruit.csv is not a CSV file: Error tokenizing data."),
+        ("a,b\n1,2\n1,2,3\n", {}, "fruit.csv is not a CSV file: row 2 has 3 cells, the header 2"),
         (None, {"target": "sort"}, "target names column 'sort', which the data lack; they have weight, colour, kind"),
         ("weight,kind\n1,\n2,\n", {}, "target 'kind' is missing in all 2 rows; expected a value in some"),
         ("weight,kind\n1,a\n2,a\n", {}, "target 'kind' is 'a' in every row; expected at least two classes"),
