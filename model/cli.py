@@ -69,6 +69,8 @@ def _serve(arguments: Sequence[str]) -> int:
 
     settings = Settings.from_sources(arguments, os.environ)
 
+    # Read by gRPC's core when it is imported: it would write lines to stderr, none of JSON, of what our errors tell.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from model.server import serve  # noqa: PLC0415 -- after the settings, whose mistakes are told at once
 
     return serve(settings)

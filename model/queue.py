@@ -42,7 +42,7 @@ class Admission:
             As many as the limit are in flight already.
         """
         if self.in_flight >= self.limit:
-            raise Overloaded(f"{self.in_flight} requests are in flight, which is the limit; try again later.")
+            raise Overloaded(f"The requests in flight have reached the limit of {self.limit}; try again later.")
         self.in_flight += 1
         try:
             yield

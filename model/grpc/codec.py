@@ -115,4 +115,4 @@ def _refuse_duplicates(kind: str, tensors: Iterable[_Named]) -> None:
     names = [tensor.name for tensor in tensors]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(f"{kind} {shown(twice)} comes twice; send each name once.")
+        raise InvalidInput(f"{kind} {shown(twice)} comes twice; send it once.")

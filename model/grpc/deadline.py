@@ -32,7 +32,7 @@ def shorten(call: Call, parameters: Parameters) -> None:
     timeout = parameters.get("timeout", 0)
     if type(timeout) is not int or timeout < 0:
         raise InvalidInput(
-            f"parameter 'timeout' is {timeout!r:.60}; expected a whole number of microseconds, 0 for none"
+            f"Parameter 'timeout' is {timeout!r:.60}; expected a whole number of microseconds, 0 for none."
         )
     if timeout:
         call.deadline = min(call.deadline or inf, time.monotonic() + timeout / 1e6)

@@ -25,7 +25,7 @@ _LONGEST_REQUEST_ID: Final = 128
 # A status travels in a header, percent-encoded, and gRPC begins to refuse headers over 8 KiB.
 _LONGEST_DETAILS: Final = 2_000
 _LONGEST_DETAILS_NOT_ASCII: Final = 600
-_UNEXPECTED: Final = "the server failed to answer; see its log for request {}"
+_UNEXPECTED: Final = "The server failed to answer; see its log for request {}."
 
 _log = structlog.get_logger(__name__)
 

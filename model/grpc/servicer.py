@@ -1,5 +1,7 @@
 """The service ``inference.GRPCInferenceService``: each method turns a message into a call of the data plane and back."""
 
+import time
+from math import inf
 from typing import Any, Final
 
 import grpc
@@ -30,6 +32,11 @@ class InferenceServicer:
     request_timeout_seconds : float or None
         After which nobody gets an answer any more, beside each client's deadline; None means never.
 
+    Attributes
+    ----------
+    last_infer : float
+        When the last inference request came, in ``time.monotonic()`` seconds.
+
     References
     ----------
     Open Inference Protocol v2, "gRPC"; Triton's extensions "Model Repository" and "Statistics".
@@ -38,6 +45,7 @@ class InferenceServicer:
     def __init__(self, dataplane: DataPlane, request_timeout_seconds: float | None = None) -> None:
         self._dataplane = dataplane
         self._timeout_seconds = request_timeout_seconds
+        self.last_infer = -inf
 
     def handlers(self) -> "grpc.GenericRpcHandler":
         """Give what a gRPC server is registered with. Probes need no credentials, the rest does."""
@@ -86,6 +94,7 @@ class InferenceServicer:
 
     async def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
         """Run a model."""
+        self.last_infer = time.monotonic()
 
         def decode() -> InferRequest:
             decoded = decode_request(request)

@@ -105,7 +105,7 @@ class Settings(BaseModel):
     enable_docs_url: bool = Field(default=True, description="Serve `/docs`.")
 
     max_request_bytes: Count = Field(
-        64 * 1024 * 1024, description="Bytes of a REST body, after decompression; more is 413."
+        32 * 1024 * 1024, description="Bytes of a REST body, after decompression; more is 413."
     )
     grpc_max_receive_message_length: Count = Field(KSERVE_MESSAGE_BYTES, description="Bytes of a gRPC request.")
     grpc_max_send_message_length: Count = Field(KSERVE_MESSAGE_BYTES, description="Bytes of a gRPC answer.")

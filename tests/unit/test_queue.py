@@ -74,7 +74,7 @@ class TestAdmission:
         with admission.admitted(), admission.admitted():
             with pytest.raises(Overloaded) as caught, admission.admitted():
                 pytest.fail("a third request was admitted")
-            assert str(caught.value) == "2 requests are in flight, which is the limit; try again later."
+            assert str(caught.value) == "The requests in flight have reached the limit of 2; try again later."
             assert admission.in_flight == 2
 
     async def test_admits_again_when_one_has_left(self) -> None:

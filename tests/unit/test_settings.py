@@ -36,7 +36,7 @@ DEFAULTS = {
     "allow_unauthenticated": False,
     "enable_repository_api": False,
     "enable_docs_url": True,
-    "max_request_bytes": 67_108_864,
+    "max_request_bytes": 33_554_432,
     "grpc_max_receive_message_length": 8_388_608,
     "grpc_max_send_message_length": 8_388_608,
     "max_rows": 10_000,

@@ -197,14 +197,14 @@ def test_empty_contents_beside_raw_contents_do_no_harm() -> None:
 def test_an_input_that_comes_twice_is_refused() -> None:
     request = typed_request("FP64", [1], [1.0])
     request.inputs.add().CopyFrom(request.inputs[0])
-    assert refusal(request) == "Input 'x' comes twice; send each name once."
+    assert refusal(request) == "Input 'x' comes twice; send it once."
 
 
 def test_an_output_asked_for_twice_is_refused() -> None:
     request = typed_request("FP64", [1], [1.0])
     request.outputs.add(name="predict")
     request.outputs.add(name="predict")
-    assert refusal(request) == "Output 'predict' comes twice; send each name once."
+    assert refusal(request) == "Output 'predict' comes twice; send it once."
 
 
 @pytest.mark.parametrize("place", ["the request", "an input", "an output"])

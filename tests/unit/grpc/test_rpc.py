@@ -63,7 +63,7 @@ def test_an_unforeseen_error_is_logged_and_told_to_nobody(client: Client, datapl
     with structlog.testing.capture_logs() as logs, failing() as failure:
         client.infer(raw_request(), metadata=(("x-request-id", "r-1"),))
     assert failure.code is Code.INTERNAL
-    assert failure.details == "the server failed to answer; see its log for request r-1"
+    assert failure.details == "The server failed to answer; see its log for request r-1."
     (entry,) = logs
     assert (entry["log_level"], entry["request_id"]) == ("error", "r-1")
     assert entry["exc_info"] is dataplane.error
