@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ class FakeDataPlane(DataPlane):
     outputs: Sequence[Tensor] | None = None
     key: str | None = None
     gate: asyncio.Event | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
     counted: list[ModelStatistics] = field(default_factory=list)
     requests: list[InferRequest] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -55,7 +57,11 @@ class FakeDataPlane(DataPlane):
         if self.error is not None:
             raise self.error
         if self.gate is not None:
-            await self.gate.wait()
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                self.cancelled.set()
+                raise
         request = decode()
         self.requests.append(request)
         outputs = request.inputs if self.outputs is None else self.outputs

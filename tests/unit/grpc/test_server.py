@@ -124,6 +124,7 @@ def test_a_call_whose_deadline_passes_ends_and_frees_the_server(
     with failing() as failure:
         client.method("ModelInfer", pb.ModelInferResponse)(raw_request(), timeout=0.3)
     assert failure.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert dataplane.cancelled.wait(20)
     loop.call(gated.set)
     assert client.infer(raw_request()).model_name == "penguins"
     assert len(dataplane.requests) == 1
