@@ -10,13 +10,14 @@ import hmac
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import structlog
 
 from model import __version__
+from model.call import Call
 from model.errors import InvalidInput, NotReady, PermissionDenied, ServingError, TooLarge, Unauthenticated
 from model.logs import log_request
 from model.metadata import ModelMetadata, ServerMetadata, model_metadata
@@ -40,32 +41,6 @@ _CLIENT_CLOSED_REQUEST: Final = 499
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Call:
-    """
-    What a front-end knows of a call besides its body.
-
-    Parameters
-    ----------
-    protocol : str
-        ``rest`` or ``grpc``.
-    request_id : str
-        For the log; not the protocol's ``id``.
-    deadline : float or None
-        ``time.monotonic()`` seconds, after which nobody wants the answer.
-    size_bytes : int
-        Of the body.
-    started : float
-        ``time.perf_counter()`` seconds.
-    """
-
-    protocol: str
-    request_id: str = ""
-    deadline: float | None = None
-    size_bytes: int = 0
-    started: float = field(default_factory=time.perf_counter)
 
 
 @dataclass(slots=True)
@@ -152,6 +127,7 @@ class DataPlane:
             servable = passage.servable = self.select(model_name, model_version)
             # Taken now: a version that is unloaded meanwhile takes its counters with it.
             passage.counters = self._metrics.of(servable.name, servable.version, call.protocol)
+            call.expire_within(self._settings.request_timeout_seconds)
             with self._admission.admitted():
                 return await self._answer(servable, decode, encode, call, passage)
         except ServingError as error:
@@ -326,6 +302,8 @@ class DataPlane:
     ) -> T:
         def decoded() -> tuple[InferRequest, Any]:
             request = decode()
+            if request.parameters:
+                call.shorten(request.parameters)
             return request, servable.inputs.decode(request)
 
         def run() -> list[Tensor]:

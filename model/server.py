@@ -92,7 +92,6 @@ class Server:
         self._app = RestApp(
             self._dataplane,
             max_body_bytes=settings.max_request_bytes,
-            request_timeout_seconds=settings.request_timeout_seconds,
             enable_docs=settings.enable_docs_url,
             keys=settings.key is not None,
         )
@@ -205,6 +204,5 @@ def _grpc_server(dataplane: DataPlane, settings: Settings) -> GrpcServer:
         port=settings.grpc_port,
         max_receive_message_length=settings.grpc_max_receive_message_length,
         max_send_message_length=settings.grpc_max_send_message_length,
-        request_timeout_seconds=settings.request_timeout_seconds,
         max_connection_age_seconds=settings.grpc_max_connection_age,
     )

@@ -8,7 +8,8 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1.health_pb2 import DESCRIPTOR, HealthCheckRequest, HealthCheckResponse
 
-from model.dataplane import Call, DataPlane
+from model.call import Call
+from model.dataplane import DataPlane
 from model.errors import NotFound, ServingError
 from model.grpc.rpc import Context, abort, parse, read_metadata, unary, unexpected
 from model.grpc.servicer import SERVICE as INFERENCE_SERVICE

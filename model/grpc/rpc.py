@@ -1,8 +1,9 @@
 """What every RPC shares: parsing, request id, credentials, deadline, and errors as statuses."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Never, TypeVar
+from typing import Any, Final, Never, TypeVar, cast
 from uuid import uuid4
 
 import grpc
@@ -10,9 +11,8 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 from grpc.aio import ServicerContext
 
-from model.dataplane import Call
+from model.call import Call
 from model.errors import InvalidInput, ServingError
-from model.grpc.deadline import deadline_after
 
 Context = ServicerContext[Any, Any]
 Authorize = Callable[[str | None], None]
@@ -42,7 +42,6 @@ def unary(
     answer: Callable[[Request, Call], Awaitable[Message]],
     request_type: type[Request],
     authorize: Authorize | None = None,
-    timeout_seconds: float | None = None,
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     """
     Make a handler for an RPC of one message and one answer.
@@ -56,8 +55,6 @@ def unary(
         Of the message. gRPC itself would answer one that can't be parsed with an exception's text.
     authorize : callable or None
         Raises for credentials that do not suffice. None for what needs none.
-    timeout_seconds : float or None
-        The server's own limit beside the client's deadline.
 
     Returns
     -------
@@ -70,8 +67,7 @@ def unary(
         try:
             if authorize is not None:
                 authorize(incoming.credentials)
-            deadline = deadline_after(context.time_remaining(), timeout_seconds)
-            call = Call("grpc", incoming.request_id, deadline, len(body))
+            call = Call("grpc", incoming.request_id, _deadline(context), len(body))
             return (await answer(parse(request_type, body), call)).SerializeToString()
         except ServingError as error:
             failure = error
@@ -122,6 +118,11 @@ def unexpected(error: Exception, request_id: str) -> ServingError:
     """Log an error nobody foresaw, and give what to answer."""
     _log.error("grpc request failed", request_id=request_id, exc_info=error)
     return ServingError(_UNEXPECTED.format(request_id))
+
+
+def _deadline(context: Context) -> float | None:
+    remaining = cast("float | None", context.time_remaining())  # None without a deadline, whatever its stub says
+    return None if remaining is None else time.monotonic() + remaining
 
 
 def _details(message: str) -> str:

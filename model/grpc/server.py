@@ -32,8 +32,6 @@ class GrpcServer:
         0 takes a free one.
     max_receive_message_length, max_send_message_length : int
         Bytes, after decompression. A longer message ends in RESOURCE_EXHAUSTED.
-    request_timeout_seconds : float or None
-        After which nobody gets an answer any more, beside each client's deadline; None means never.
     max_connection_age_seconds : float or None
         After this a client is told to connect anew, so that new replicas get their share. None: never.
     max_connection_age_grace_seconds : float
@@ -50,14 +48,13 @@ class GrpcServer:
         port: int,
         max_receive_message_length: int,
         max_send_message_length: int,
-        request_timeout_seconds: float | None = None,
         max_connection_age_seconds: float | None = None,
         max_connection_age_grace_seconds: float = 30.0,
         health_poll_seconds: float = 1.0,
     ) -> None:
         self._host = host
         self._port = port
-        self._inference = servicer.InferenceServicer(dataplane, request_timeout_seconds)
+        self._inference = servicer.InferenceServicer(dataplane)
         self._health = health.HealthServicer(dataplane, health_poll_seconds)
         self._server: grpc.aio.Server | None = None
         self._options: list[tuple[str, int]] = [

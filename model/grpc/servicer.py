@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import grpc
 
-from model.dataplane import Call, DataPlane
+from model.call import Call
+from model.dataplane import DataPlane
 from model.errors import InvalidInput
 from model.grpc import open_inference_pb2 as pb
 from model.grpc.codec import decode_request, encode_response, is_raw
-from model.grpc.deadline import shorten
 from model.grpc.rpc import unary
 from model.metrics import ModelStatistics
 from model.repository import ModelState
@@ -29,8 +29,6 @@ class InferenceServicer:
     Parameters
     ----------
     dataplane : DataPlane
-    request_timeout_seconds : float or None
-        After which nobody gets an answer any more, beside each client's deadline; None means never.
 
     Attributes
     ----------
@@ -42,9 +40,8 @@ class InferenceServicer:
     Open Inference Protocol v2, "gRPC"; Triton's extensions "Model Repository" and "Statistics".
     """
 
-    def __init__(self, dataplane: DataPlane, request_timeout_seconds: float | None = None) -> None:
+    def __init__(self, dataplane: DataPlane) -> None:
         self._dataplane = dataplane
-        self._timeout_seconds = request_timeout_seconds
         self.last_infer = -inf
 
     def handlers(self) -> "grpc.GenericRpcHandler":
@@ -56,7 +53,7 @@ class InferenceServicer:
             "ModelReady": unary(self.model_ready, pb.ModelReadyRequest),
             "ServerMetadata": unary(self.server_metadata, pb.ServerMetadataRequest, authorize),
             "ModelMetadata": unary(self.model_metadata, pb.ModelMetadataRequest, authorize),
-            "ModelInfer": unary(self.model_infer, pb.ModelInferRequest, authorize, self._timeout_seconds),
+            "ModelInfer": unary(self.model_infer, pb.ModelInferRequest, authorize),
             "ModelStatistics": unary(self.model_statistics, pb.ModelStatisticsRequest, authorize),
             "RepositoryIndex": unary(self.repository_index, pb.RepositoryIndexRequest, authorize),
             "RepositoryModelLoad": unary(self.load, pb.RepositoryModelLoadRequest, authorize),
@@ -97,9 +94,7 @@ class InferenceServicer:
         self.last_infer = time.monotonic()
 
         def decode() -> InferRequest:
-            decoded = decode_request(request)
-            shorten(call, decoded.parameters)
-            return decoded
+            return decode_request(request)
 
         def encode(_: InferRequest, response: InferResponse) -> pb.ModelInferResponse:
             return encode_response(response, raw=is_raw(request))

@@ -14,7 +14,7 @@ from model.errors import NotReady, ServingError
 from model.rest.answer import Answer, failure, refusal
 from model.rest.asgi import ClientDisconnected, Receive, Scope, Send
 from model.rest.openapi import Document
-from model.rest.request import Options, Request, Service
+from model.rest.request import Request, Service
 from model.rest.routes import ROUTES, Router
 
 _LINGER_SECONDS: Final = 2.0
@@ -32,8 +32,6 @@ class RestApp:
     dataplane : DataPlane
     max_body_bytes : int
         Limit of a body as sent, and of it decompressed; beyond it the answer is 413.
-    request_timeout_seconds : float or None
-        After which nobody gets an answer any more (504); None means never.
     enable_docs : bool
         Whether ``/docs`` is there.
     keys : bool
@@ -50,14 +48,12 @@ class RestApp:
         dataplane: DataPlane,
         *,
         max_body_bytes: int,
-        request_timeout_seconds: float | None = None,
         enable_docs: bool = True,
         keys: bool = False,
     ) -> None:
-        options = Options(max_body_bytes, request_timeout_seconds)
         routes = tuple(route for route in ROUTES if enable_docs or route.path != "/docs")
         document = Document(routes, dataplane, max_body_bytes=max_body_bytes, keys=keys)
-        self._service = Service(dataplane, options, document.render, _new_ids())
+        self._service = Service(dataplane, max_body_bytes, document.render, _new_ids())
         self._router = Router(routes)
         self.draining = False
 

@@ -1,36 +1,18 @@
 """One request, as handlers see it."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from model.dataplane import Call, DataPlane
+from model.call import Call
+from model.dataplane import DataPlane
 from model.errors import InvalidInput, ServingError
 from model.rest.asgi import Headers, Receive, Scope
 from model.rest.body import Body, read_body
-from model.rest.deadline import deadline_of
+from model.rest.deadline import client_deadline
 
 _REQUEST_ID_MOST: Final = 128
 _LENGTH_DIGITS: Final = 18
-_NO_PARAMETERS: Final[Mapping[str, object]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """
-    What the operator has decided about requests.
-
-    Parameters
-    ----------
-    max_body_bytes : int
-        Limit of a body as sent, and of it decompressed.
-    request_timeout_seconds : float or None
-        After which nobody gets an answer any more; None means never.
-    """
-
-    max_body_bytes: int
-    request_timeout_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +23,8 @@ class Service:
     Parameters
     ----------
     dataplane : DataPlane
-    options : Options
+    max_body_bytes : int
+        Limit of a body as sent, and of it decompressed.
     openapi : callable
         Returns the OpenAPI document.
     new_id : callable
@@ -49,7 +32,7 @@ class Service:
     """
 
     dataplane: DataPlane
-    options: Options
+    max_body_bytes: int
     openapi: Callable[[], bytes]
     new_id: Callable[[], bytes]
 
@@ -74,10 +57,9 @@ class Request:
         The client's ``X-Request-ID`` if it is printable and short, else a new one.
     """
 
-    __slots__ = ("_receive", "_received", "dataplane", "headers", "id", "model", "service", "version")
+    __slots__ = ("_receive", "dataplane", "headers", "id", "model", "service", "version")
 
     def __init__(self, scope: Scope, receive: Receive, service: Service) -> None:
-        self._received = time.monotonic()
         self._receive = receive
         self.service = service
         self.dataplane = service.dataplane
@@ -90,7 +72,7 @@ class Request:
     async def body(self) -> Body:
         """Read the body, decompressed; see `read_body` for what it raises."""
         try:
-            return await read_body(self._receive, self.headers, self.service.options.max_body_bytes)
+            return await read_body(self._receive, self.headers, self.service.max_body_bytes)
         except ServingError as error:
             self.dataplane.refused(error)
             raise
@@ -132,20 +114,9 @@ class Request:
             )
         return int(header)
 
-    def deadline(self, parameters: Mapping[str, object] = _NO_PARAMETERS) -> float | None:
-        """
-        Return the ``time.monotonic()`` seconds after which nobody wants the answer.
-
-        Raises
-        ------
-        InvalidInput
-            The parameter ``timeout`` is wrong.
-        """
-        return deadline_of(self._received, self.headers, parameters, self.service.options.request_timeout_seconds)
-
     def call(self, size_bytes: int) -> Call:
         """Return what the data plane has to know of this request beside its body, which has that size."""
-        return Call("rest", self.id.decode(), self.deadline(), size_bytes)
+        return Call("rest", self.id.decode(), client_deadline(self.headers), size_bytes)
 
 
 def _is_request_id(sent: bytes) -> bool:

@@ -51,15 +51,11 @@ async def infer(request: Request) -> Answer:
     """Run a model on the tensors in the body."""
     body = await request.body()
     json_length = request.json_length(body)
-    call = request.call(len(body))
 
     def decode() -> InferRequest:
-        decoded = decode_request(body, model_name=request.model, model_version=request.version, json_length=json_length)
-        if decoded.parameters:
-            call.deadline = request.deadline(decoded.parameters)
-        return decoded
+        return decode_request(body, model_name=request.model, model_version=request.version, json_length=json_length)
 
-    return await request.dataplane.infer(request.model, request.version, decode, _encoded, call)
+    return await request.dataplane.infer(request.model, request.version, decode, _encoded, request.call(len(body)))
 
 
 async def statistics(request: Request) -> Answer:

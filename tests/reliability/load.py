@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 import grpc
 
 from model.grpc import open_inference_pb2 as pb
-from tests.protocol.wires import SERVICE, document, infer_path, message
+from tests.protocol.encodings import document, infer_path, message
+from tests.protocol.wires import SERVICE
 from tests.reliability.parts import ask
 
 PER_SECOND: Final = 50

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from model.artifact import publish
-from tests.protocol.wires import Ask, Sent
+from tests.protocol.encodings import Ask, Sent
 
 CODE_DIR: Final = Path(__file__).parent / "user_code"
 _ARRAY: Final = np.array([[0.0, 0.5], [0.25, 1.0]])

@@ -13,7 +13,8 @@ import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from tests.protocol.wires import Clients, document, infer_path, message
+from tests.protocol.encodings import document, infer_path, message
+from tests.protocol.wires import Clients
 from tests.reliability.conftest import Gates, Serve, until
 from tests.reliability.load import Asker, OverNewConnections, OverOneChannel, OverOneConnection
 from tests.reliability.parts import CODE_DIR, ask, publish_flowers, publish_part

@@ -8,7 +8,8 @@ import grpc
 import pytest
 
 from model.grpc import open_inference_pb2 as pb
-from tests.protocol.wires import SERVICE, Ask, Clients, Sent, document, infer_path, message
+from tests.protocol.encodings import Ask, Sent, document, infer_path, message
+from tests.protocol.wires import SERVICE, Clients
 from tests.reliability.conftest import Serve
 from tests.reliability.parts import ask, publish_flowers, publish_part, publish_places
 

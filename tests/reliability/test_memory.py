@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager
 import psutil
 import pytest
 
-from tests.protocol.wires import Clients, document, infer_path
+from tests.protocol.encodings import document, infer_path
+from tests.protocol.wires import Clients
 from tests.reliability.conftest import Serve
 from tests.reliability.parts import ask, publish_flowers
 

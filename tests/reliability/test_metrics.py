@@ -8,7 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from model.grpc import open_inference_pb2 as pb
-from tests.protocol.wires import Ask, Clients, Sent, document, infer_path, message
+from tests.protocol.encodings import Ask, Sent, document, infer_path, message
+from tests.protocol.wires import Clients
 from tests.protocol.zoo import spoil
 from tests.reliability.conftest import Serve
 from tests.reliability.parts import ask, publish_flowers

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from tests.protocol.wires import Clients, document, infer_path
+from tests.protocol.encodings import document, infer_path
+from tests.protocol.wires import Clients
 from tests.protocol.zoo import set_champion, spoil
 from tests.reliability.conftest import Serve
 from tests.reliability.parts import ask, edit_manifest, publish_flowers, publish_part

@@ -14,7 +14,8 @@ import grpc
 import pytest
 
 from model.grpc import open_inference_pb2 as pb
-from tests.protocol.wires import Clients, document, infer_path, message
+from tests.protocol.encodings import document, infer_path, message
+from tests.protocol.wires import Clients
 from tests.reliability.conftest import Gates, Serve, until
 from tests.reliability.parts import ask, publish_flowers, publish_part
 from tests.servers import REPOSITORY, ServerProcess

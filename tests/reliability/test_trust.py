@@ -8,7 +8,8 @@ from typing import Any
 import joblib
 import pytest
 
-from tests.protocol.wires import Clients, document, infer_path
+from tests.protocol.encodings import document, infer_path
+from tests.protocol.wires import Clients
 from tests.reliability.conftest import Serve
 from tests.reliability.parts import Malice, ask, bare, edit_manifest, flowers, mlflow, publish_flowers
 from tests.reliability.test_readiness import index, ready

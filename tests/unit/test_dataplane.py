@@ -18,7 +18,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from structlog.testing import capture_logs
 
 from model.artifact import LoadPolicy, publish
-from model.dataplane import Call, DataPlane
+from model.call import Call
+from model.dataplane import DataPlane
 from model.datatypes import Datatype
 from model.errors import (
     DeadlineExceeded,
@@ -310,6 +311,19 @@ class TestInFlight:
         await first
         assert len(slow.threads) == 1
         assert counts(plane) == {"sums  rest 504": 1, "sums  rest 200": 1, "deadline": 1}
+
+    @pytest.mark.parametrize("way", ["the server's own limit", "the request's parameter"])
+    async def test_the_wait_ends_by(self, make: Make, slow: Slow, way: str) -> None:
+        own = way == "the server's own limit"
+        plane = make(slow.adapt, request_timeout_seconds=0.2 if own else 30)
+        sent = request()
+        if not own:
+            sent.parameters = {"timeout": 200_000}
+        try:
+            with pytest.raises(DeadlineExceeded):
+                await infer(plane, sent=sent)
+        finally:
+            slow.leave.set()
 
     async def test_a_large_body_waits_for_a_thread_no_longer_than_its_client(
         self, make: Make, executor: ThreadPoolExecutor

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ import pytest
 import uvloop
 from google.protobuf.message import Message
 
-from model.dataplane import Call, DataPlane
+from model.call import Call
+from model.dataplane import DataPlane
 from model.datatypes import Datatype
 from model.errors import NotFound, Unauthenticated
 from model.grpc import open_inference_pb2 as pb

@@ -1,6 +1,5 @@
 import logging
 import time
-from collections.abc import Callable
 
 import grpc
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import structlog
 from google.protobuf.message import Message
 
-from model.dataplane import Call
+from model.call import Call
 from model.datatypes import Datatype
 from model.errors import (
     DeadlineExceeded,
@@ -22,7 +21,6 @@ from model.errors import (
     Unauthenticated,
 )
 from model.grpc import open_inference_pb2 as pb
-from model.grpc.server import GrpcServer
 from model.tensors import Tensor
 from tests.unit.grpc.fakes import KEY, Client, FakeDataPlane, failing, raw_request
 
@@ -129,41 +127,6 @@ def test_the_clients_deadline_reaches_the_data_plane(client: Client, dataplane: 
     (call,) = dataplane.calls
     assert call.protocol == "grpc"
     assert 10 < remaining(call) < 20.5  # gRPC rounds it up
-
-
-def test_the_servers_timeout_bounds_the_clients_deadline(
-    start: Callable[..., tuple[GrpcServer, int]], connect: Callable[[int], Client], dataplane: FakeDataPlane
-) -> None:
-    _, port = start(request_timeout_seconds=10)
-    client = connect(port)
-    client.infer(raw_request())
-    client.method("ModelInfer", pb.ModelInferResponse)(raw_request())
-    client.method("ModelInfer", pb.ModelInferResponse)(raw_request(), timeout=5)
-    bounded, alone, sooner = (remaining(call) for call in dataplane.calls)
-    assert 5.5 < bounded <= 10
-    assert 5.5 < alone <= 10
-    assert sooner < 5.5
-
-
-def test_the_parameter_timeout_brings_the_deadline_forward(client: Client, dataplane: FakeDataPlane) -> None:
-    for microseconds in (0, 8_000_000, 60_000_000):
-        request = raw_request()
-        request.parameters["timeout"].int64_param = microseconds
-        client.infer(request)
-    none, sooner, later = (remaining(call) for call in dataplane.calls)
-    assert 10 < none < 20.5
-    assert sooner <= 8
-    assert 10 < later < 20.5
-
-
-@pytest.mark.parametrize("timeout", [pb.InferParameter(int64_param=-1), pb.InferParameter(string_param="1 s")])
-def test_a_parameter_timeout_that_is_no_time_is_invalid(client: Client, timeout: pb.InferParameter) -> None:
-    request = raw_request()
-    request.parameters["timeout"].CopyFrom(timeout)
-    with failing() as failure:
-        client.infer(request)
-    assert failure.code is Code.INVALID_ARGUMENT
-    assert "expected a whole number of microseconds" in failure.details
 
 
 def test_no_deadline_stays_none(client: Client, dataplane: FakeDataPlane) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from model.dataplane import Call
+from model.call import Call
 from model.datatypes import Datatype
 from model.errors import InvalidInput, NotFound, PermissionDenied, ServingError, Unauthenticated
 from model.metadata import ModelMetadata, ServerMetadata, TensorMetadata

@@ -156,30 +156,15 @@ async def test_while_draining_each_answer_closes_its_connection(running: Running
     assert (await running.client.post("/predict", json=ROW)).status_code == 200
 
 
-async def test_the_deadline_is_the_earliest_there_is(serve: Serve, plane: FakeDataPlane) -> None:
-    running = await serve(request_timeout_seconds=30.0)
+async def test_a_proxys_patience_is_the_deadline(running: Running, plane: FakeDataPlane) -> None:
     loop_time = asyncio.get_running_loop().time()  # the loop's clock is time.monotonic()
-    envoy = {"x-envoy-expected-rq-timeout-ms": "2000"}
-    await running.client.post("/predict", json=ROW)
-    await running.client.post("/predict", json=ROW, headers=envoy)
-    await running.client.post(
-        "/v2/models/penguins/infer", json=INFER | {"parameters": {"timeout": 500_000}}, headers=envoy
-    )
-    left = [(call.deadline or 0.0) - loop_time for call in plane.calls]
-    assert 29 < left[0] < 31
-    assert 1 < left[1] < 3
-    assert 0.4 < left[2] < 1.5
+    await running.client.post("/predict", json=ROW, headers={"x-envoy-expected-rq-timeout-ms": "2000"})
+    assert 1 < (plane.calls[0].deadline or 0.0) - loop_time < 3
 
 
 async def test_without_a_timeout_there_is_no_deadline(running: Running, plane: FakeDataPlane) -> None:
     await running.client.post("/predict", json=ROW)
     assert plane.calls[0].deadline is None
-
-
-async def test_a_wrong_timeout_parameter_is_400(running: Running) -> None:
-    answer = await running.client.post("/v2/models/penguins/infer", json=INFER | {"parameters": {"timeout": -1}})
-    assert answer.status_code == 400
-    assert "timeout" in answer.json()["error"]
 
 
 async def test_docs_can_be_turned_off(serve: Serve) -> None:
