@@ -61,7 +61,9 @@ def _check_rows(snapshot: Snapshot, reader: Iterator[list[str]]) -> None:
     _check_header(snapshot, header)
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
-            raise DataError(f"{snapshot} is not a CSV file: row {number} has {len(row)} cells, the header {len(header)}")
+            raise DataError(
+                f"{snapshot} is not a CSV file: row {number} has {len(row)} cells, the header {len(header)}"
+            )
 
 
 def _check_header(snapshot: Snapshot, header: Sequence[str]) -> None:
