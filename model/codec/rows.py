@@ -28,7 +28,8 @@ def decode_rows(body: Body, *, model_name: str = "", model_version: str = "") ->
     Returns
     -------
     request : InferRequest
-        One tensor of shape (n,) per key; a key with nothing but nulls is an FP64 tensor of NaN.
+        One tensor of shape (n,) per key, which is a column by its name even if it is the only one; a key with nothing
+        but nulls is an FP64 tensor of NaN.
     single : bool
         Whether the body is one object rather than a list.
 
@@ -42,7 +43,7 @@ def decode_rows(body: Body, *, model_name: str = "", model_version: str = "") ->
     rows = _checked([document] if single else document)
     inputs = columns_of_rows(rows, "rows")
     refuse_repeated_keys(body, len(rows) * len(inputs))
-    return InferRequest(model_name, model_version, inputs), single
+    return InferRequest(model_name, model_version, inputs, parameters={"content_type": "pd"}), single
 
 
 def encode_rows(

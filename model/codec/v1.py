@@ -55,12 +55,11 @@ def decode_request(
     """
     document = parse_object(body)
     instances = _instances(document)
-    if type(instances[0]) is dict:
-        inputs = _from_objects(instances)
-        refuse_repeated_keys(body, len(document) + sum(map(len, instances)))
-    else:
-        inputs = _from_lists(instances, columns)
-    return InferRequest(model_name, model_version, inputs)
+    if type(instances[0]) is not dict:
+        return InferRequest(model_name, model_version, _from_lists(instances, columns))
+    inputs = _from_objects(instances)
+    refuse_repeated_keys(body, len(document) + sum(map(len, instances)))
+    return InferRequest(model_name, model_version, inputs, parameters={"content_type": "pd"})
 
 
 def encode_response(response: InferResponse) -> bytes:

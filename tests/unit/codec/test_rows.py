@@ -9,6 +9,7 @@ import pytest
 from model.codec.rows import decode_rows, encode_rows
 from model.datatypes import Datatype
 from model.errors import InvalidInput
+from model.signature import Column, Inputs, Layout, Output, Signature
 from model.tensors import Tensor
 
 LABEL = Tensor("predict", Datatype.BYTES, np.array(["yes", "no"], dtype=object))
@@ -107,3 +108,14 @@ def test_an_infinite_value_is_refused() -> None:
         encode_rows(Tensor("predict", Datatype.FP64, bad), model_name="m")
     with pytest.raises(InvalidInput, match="'predict_proba' holds an infinite value"):
         encode_rows(Tensor("predict", Datatype.FP64, good), model_name="m", probabilities=bad[:, None], labels=["a"])
+
+
+def test_a_key_is_a_column_by_its_name_even_if_it_is_the_only_one() -> None:
+    request, _ = decode_rows(b'{"plaec": "north"}')
+    assert request.parameters == {"content_type": "pd"}
+    place = Column(name="place", datatype=Datatype.BYTES, dtype="object")
+    signature = Signature(
+        layout=Layout.FRAME, named=True, inputs=(place,), outputs=(Output(name="predict", method="predict"),)
+    )
+    with pytest.raises(InvalidInput, match=r"^Column 'plaec' is unknown; expected place"):
+        Inputs(signature).decode(request)
