@@ -1,60 +1,35 @@
 """
-The one data plane under both protocols: decode, validate, run, encode.
+The one data plane under both protocols: all that either can ask.
 
 A front-end brings the bytes and the two functions that read and write them; all the rest of a request's way, its
 counting and its errors, is the same for REST and gRPC.
 """
 
-import asyncio
 import hmac
-import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Final, TypeVar
 
 import structlog
 
 from model import __version__
 from model.call import Call
-from model.errors import InvalidInput, NotReady, PermissionDenied, ServingError, TooLarge, Unauthenticated
-from model.logs import log_request
+from model.errors import InvalidInput, NotReady, PermissionDenied, ServingError, Unauthenticated
+from model.inference import Inference
 from model.metadata import ModelMetadata, ServerMetadata, model_metadata
-from model.metrics import Metrics, ModelStatistics, ServableMetrics
-from model.queue import Admission, Turns, in_thread
+from model.metrics import Metrics, ModelStatistics
+from model.queue import in_thread
 from model.repository import ModelRepository, ModelState, State
 from model.servable import Servable
 from model.settings import Settings
 from model.signature import Signature
-from model.signature.outputs import encode as encode_outputs
-from model.tensors import InferRequest, InferResponse, Tensor
+from model.tensors import InferRequest, InferResponse
 
 SERVER_NAME: Final = "sklearn-kserve"
 EXTENSIONS: Final = ("binary_tensor_data", "model_repository", "statistics")
 
-_LARGE_BYTES: Final = 65_536
-"""Bodies from this size on are decoded in a thread: JSON of it holds the event loop for about a millisecond."""
-_LARGE_VALUES: Final = 8_192
-"""Answers from this many values on are encoded in a thread, for the same reason."""
-_CLIENT_CLOSED_REQUEST: Final = 499
-
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Passage:
-    """Who answers a request, when it passed each stage in ``time.perf_counter()`` seconds, and what became of it."""
-
-    received: float
-    servable: Servable | None = None
-    counters: ServableMetrics | None = None
-    decoded: float = 0.0
-    started: float = 0.0
-    finished: float = 0.0
-    rows: int = 0
-    code: int = 200
 
 
 class DataPlane:
@@ -88,12 +63,9 @@ class DataPlane:
         self._repository = repository
         self._metrics = metrics
         self._settings = settings
-        self._executor = executor
         self._loader = loader
-        self._admission = Admission(settings.max_in_flight)
-        self._turns: WeakKeyDictionary[Servable, Turns] = WeakKeyDictionary()
+        self._inference = Inference(metrics, settings, executor)
         self._credentials = f"Bearer {settings.key}".encode() if settings.key else None
-        metrics.watch(lambda: self._admission.in_flight, settings.max_in_flight)
         self.draining = False
 
     async def infer(
@@ -122,29 +94,7 @@ class DataPlane:
         ServingError
             One of its kinds; see ``model.errors``.
         """
-        passage = _Passage(call.started)
-        try:
-            servable = passage.servable = self.select(model_name, model_version)
-            # Taken now: a version that is unloaded meanwhile takes its counters with it.
-            passage.counters = self._metrics.of(servable.name, servable.version, call.protocol)
-            call.expire_within(self._settings.request_timeout_seconds)
-            with self._admission.admitted():
-                return await self._answer(servable, decode, encode, call, passage)
-        except ServingError as error:
-            passage.code = error.http_status
-            self.refused(error)
-            if type(error) is ServingError:
-                name = passage.servable.name if passage.servable else ""
-                _log.error("model failed", model=name, request_id=call.request_id, exc_info=error)
-            raise
-        except asyncio.CancelledError:
-            passage.code = _CLIENT_CLOSED_REQUEST
-            raise
-        except Exception:
-            passage.code = 500
-            raise
-        finally:
-            self._observe(call, passage)
+        return await self._inference.answer(lambda: self.select(model_name, model_version), decode, encode, call)
 
     def select(self, model_name: str, model_version: str = "") -> Servable:
         """
@@ -292,47 +242,6 @@ class DataPlane:
         """Count a request that was turned away."""
         self._metrics.rejected(error)
 
-    async def _answer(
-        self,
-        servable: Servable,
-        decode: Callable[[], InferRequest],
-        encode: Callable[[InferRequest, InferResponse], T],
-        call: Call,
-        passage: _Passage,
-    ) -> T:
-        def decoded() -> tuple[InferRequest, Any]:
-            request = decode()
-            if request.parameters:
-                call.shorten(request.parameters)
-            return request, servable.inputs.decode(request)
-
-        def run() -> list[Tensor]:
-            passage.started = time.perf_counter()
-            answers = servable.run(table, outputs)
-            passage.finished = time.perf_counter()
-            return encode_outputs(outputs, answers)
-
-        def encoded() -> T:
-            return encode(request, response)
-
-        small = call.size_bytes < _LARGE_BYTES
-        request, table = decoded() if small else await in_thread(self._executor, decoded, call.deadline)
-        passage.rows = self._checked_rows(len(table))
-        outputs = servable.outputs.select(request.outputs)
-        passage.decoded = time.perf_counter()
-        inline = small and servable.is_short(passage.rows, outputs)
-        tensors = await self._turn(servable).run(run, inline=inline, deadline=call.deadline)
-        response = InferResponse(servable.name, servable.version, tensors, request.id)
-        if sum(tensor.data.size for tensor in tensors) < _LARGE_VALUES:
-            return encoded()
-        return await in_thread(self._executor, encoded, call.deadline)
-
-    def _turn(self, servable: Servable) -> Turns:
-        turns = self._turns.get(servable)
-        if turns is None:
-            turns = self._turns[servable] = Turns(self._executor)
-        return turns
-
     async def _changed(self, name: str, change: Callable[[str], T]) -> T:
         """Load or unload, and drop the metrics of the versions that answer no longer."""
 
@@ -347,43 +256,8 @@ class DataPlane:
 
         return await in_thread(self._loader, changed)
 
-    def _checked_rows(self, rows: int) -> int:
-        if rows > self._settings.max_rows:
-            raise TooLarge(
-                f"The request has {rows} rows; expected at most {self._settings.max_rows}, so send fewer at once."
-            )
-        return rows
-
     def _check_repository_api(self) -> None:
         if not self._settings.enable_repository_api:
             error = PermissionDenied("Loading and unloading are off; expected --enable_repository_api of the operator.")
             self.refused(error)
             raise error
-
-    def _observe(self, call: Call, passage: _Passage) -> None:
-        """Count what has become of a request."""
-        end = time.perf_counter()
-        seconds = end - passage.received
-        servable = passage.servable
-        if passage.counters is None:
-            self._metrics.unrouted(call.protocol, passage.code)
-        else:
-            passage.counters.observe(
-                passage.code,
-                seconds,
-                rows=passage.rows,
-                queue_seconds=passage.started - passage.decoded,
-                decode_seconds=passage.decoded - passage.received,
-                predict_seconds=passage.finished - passage.started,
-                encode_seconds=end - passage.finished,
-            )
-        if self._settings.enable_latency_logging:
-            log_request(
-                request_id=call.request_id,
-                protocol=call.protocol,
-                model=servable.name if servable else "",
-                version=servable.version if servable else "",
-                code=passage.code,
-                rows=passage.rows,
-                duration_ms=seconds * 1000,
-            )
