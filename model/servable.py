@@ -78,8 +78,8 @@ class Servable:
         """
         try:
             return self.engine.run(table, methods_of(outputs))
-        except Exception as error:
-            refusal = explain(error, table, self.signature)
+        except (Exception, SystemExit) as error:  # An exit would end the server, and is the model's failure too.
+            refusal = explain(error, table, self.signature) if isinstance(error, Exception) else None
             if refusal is not None:
                 raise refusal from error
             msg = f"Model {self.name!r} failed on this input; the server's log has the cause."
