@@ -18,6 +18,10 @@ HTTP_PORT ?= 8080
 GRPC_PORT ?= 8081
 TEST_PROCESSES ?= 2
 WHEELS := requirements/wheels
+# What `make bench` is to do besides, such as --quick or --only kserve,mlserver.
+BENCH ?=
+PEERS := $(patsubst benchmarks/peers/%/requirements.txt,var/bench/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
+IMAGE := var/bench/sklearn-kserve/.installed
 
 # Lock files name packages and hashes only: no index, no machine.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -89,13 +93,35 @@ reference: install ## Write docs/settings.md from the settings themselves
 verify: proto reference ## Fail if anything generated is not what its source gives
 	git diff --exit-code -- model/grpc/open_inference.binpb model/grpc/open_inference_pb2.pyi docs/settings.md
 
+.PHONY: bench
+bench: bench-setup ## Measure this server beside others, on two cores for a quarter of an hour (BENCH=--quick: for a look)
+	$(PY) -m benchmarks run $(BENCH)
+
+.PHONY: bench-setup
+bench-setup: install $(IMAGE) $(PEERS) ## Make the environments of the servers to compare with, and install wrk and h2load
+	@if ! { command -v wrk && command -v h2load; } >/dev/null; then \
+		echo "Installing Debian's wrk and nghttp2-client, whose h2load speaks HTTP/2: they send the load of make bench."; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update --quiet=2; \
+		$$sudo apt-get install --quiet=2 --yes --no-install-recommends wrk nghttp2-client; fi
+
+# Each in an environment of its own: their pins contradict each other, and ours is to be that of the image.
+$(IMAGE): requirements/serve.txt | $(STAMP)
+$(PEERS): var/bench/%/.installed: benchmarks/peers/%/requirements.txt | $(STAMP)
+$(IMAGE) $(PEERS):
+	$(PYTHON) -m venv --clear $(@D)
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(@D)/bin/python --require-hashes $< \
+		|| $(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $<
+	@touch $@
+
 .PHONY: lock
 lock: install ## Resolve requirements/ anew (UPGRADE=1: to the newest versions allowed)
 	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.txt
-	$(LOCK) pyproject.toml --extra serve --extra kserve --extra skops -c requirements/dev.txt -o requirements/serve.txt
+	$(LOCK) pyproject.toml --extra serve --extra kserve --extra skops --extra onnx --extra treelite -c requirements/dev.txt -o requirements/serve.txt
 	$(LOCK) pyproject.toml --extra train -c requirements/dev.txt -o requirements/train.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group bootstrap -c requirements/dev.txt -o requirements/uv.txt
+	for wanted in benchmarks/peers/*/requirements.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt; done
 
 .PHONY: audit
 audit: install ## Ask the vulnerability database about what the image installs (needs the network)

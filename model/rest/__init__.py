@@ -5,6 +5,7 @@ The REST front-end: raw ASGI on uvicorn, httptools and uvloop.
 
     server          socket, listener, graceful stop
     protocol        HTTP/1.1 on one connection: limits on what is sent, JSON where it can't be parsed
+    cycle           one request and its answer on a connection
     app             ASGI application: route, key, handler, error -> status
     routes          the table of routes; matching, 405s and the OpenAPI document follow from it
     request         headers, request id, key, body of one request

@@ -9,9 +9,10 @@ from typing import Any, Final, Self
 from model.dataplane import DataPlane
 from model.errors import InvalidInput, NotFound, NotReady
 from model.rest.model_schemas import infer_schema, instances_schema, rows_schema
+from model.rest.network_schemas import network_schema, network_takes
 from model.rest.routes import Route
 from model.rest.schemas import SCHEMAS, STRING, Schema, reference
-from model.signature.schema import Signature
+from model.signature.schema import Layout, Signature
 
 _BODIES: Final[dict[str, Callable[[Signature], Schema]]] = {
     "InferRequest": infer_schema,
@@ -105,12 +106,22 @@ def operations(route: Route, served: Served, *, keys: bool) -> Iterator[Operatio
         return
     for name, version in _takers(route, served):
         signature = served.signatures[name, version]
-        if route.body == "Rows" and not (signature.named or len(signature.inputs) == 1):
+        if not _takes(route.body, signature):
             continue
         path = route.path.replace("{model}", name).replace("{version}", version)
         schema = "-".join(filter(None, (route.body, name, version)))
         item = _item(route, path, keys=keys) | {"requestBody": _request_body(schema, required=True)}
-        yield Operation(path, item, {schema: _BODIES[route.body](signature)})
+        yield Operation(path, item, {schema: _body(route.body, signature)})
+
+
+def _takes(body: str, signature: Signature) -> bool:
+    if signature.layout is Layout.TENSORS:
+        return network_takes(body, signature)
+    return body != "Rows" or signature.named or len(signature.inputs) == 1
+
+
+def _body(body: str, signature: Signature) -> Schema:
+    return network_schema(body, signature) if signature.layout is Layout.TENSORS else _BODIES[body](signature)
 
 
 def _takers(route: Route, served: Served) -> list[tuple[str, str]]:

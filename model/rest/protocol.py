@@ -1,6 +1,7 @@
 """HTTP/1.1 on one connection: uvicorn's, with a limit on a request's head and errors in JSON."""
 
 import asyncio
+import re
 from typing import Any, Final
 
 import httptools
@@ -9,8 +10,13 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from model.rest.cycle import Cycle
+
 HEAD_MOST_BYTES: Final = 65_536
 """Of the request line and the headers; Envoy allows 60 KiB."""
+
+_PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9._:/-]*")
+"""What needs no decoding; targets of other kinds, with a query or escapes, go uvicorn's way."""
 
 _BAD_REQUEST: Final = 400
 _REQUEST_TIMEOUT: Final = 408
@@ -65,8 +71,41 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request over, unless it has to be parsed once more."""
-        if not self._offers_upgrade:
+        if self._offers_upgrade:
+            return
+        if _PLAIN_PATH.fullmatch(self.url):
+            self._hand_over(self.url)
+        else:
             super().on_headers_complete()
+
+    def _hand_over(self, path: bytes) -> None:
+        """Do as uvicorn does with a request whose target is a path alone, without parsing it and without its options."""
+        version = self.parser.get_http_version()
+        self.scope["http_version"] = version
+        self.scope["method"] = self.parser.get_method().decode()
+        self.scope["path"] = path.decode()
+        self.scope["raw_path"] = path
+        self.scope["query_string"] = b""
+        cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        before: RequestResponseCycle | None = self.cycle
+        self.cycle = cycle
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:  # a pipelined request waits for the one before it
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body on; its size is limited by who reads it."""

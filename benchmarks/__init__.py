@@ -1,0 +1,1 @@
+"""Measures this server beside others: ``python -m benchmarks``."""
