@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "publish": "turn a fitted estimator into a version that can be served",
     "inspect": "show what a version holds",
     "verify": "check a version against its manifest",
+    "accelerate": "look for a faster engine for a published version",
 }
 
 

@@ -1,12 +1,20 @@
-"""How many CPUs this process may use: what the container's limit and the scheduler leave of the machine's."""
+"""
+How many CPUs this process may use, and how many threads of its libraries share them.
+
+This is the one place that decides either: for BLAS and OpenMP here, and onnxruntime is told by its callers.
+"""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from threadpoolctl import threadpool_limits
+
 _MEMBERSHIP: Final = Path("/proc/self/cgroup")
 _HIERARCHIES: Final = Path("/sys/fs/cgroup")
+_OPENMP: Final = "OMP_NUM_THREADS"
+_BLAS: Final = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 
 
 def available_cpus(membership: Path = _MEMBERSHIP, hierarchies: Path = _HIERARCHIES) -> int:
@@ -27,6 +35,31 @@ def available_cpus(membership: Path = _MEMBERSHIP, hierarchies: Path = _HIERARCH
     affinity = len(os.sched_getaffinity(0))
     limit = cgroup_limit(membership, hierarchies)
     return affinity if limit is None else max(1, min(affinity, int(limit)))
+
+
+def limit_threads(count: int) -> None:
+    """
+    Let BLAS and OpenMP use so many threads for a calculation.
+
+    Where several threads or processes run models, libraries that each start a thread per core take turns on the same
+    cores, and a calculation takes many times as long. Call it before NumPy is imported, and first thing in each thread
+    that runs models: what is set for OpenMP holds for one thread. What the operator has set in the environment stands.
+
+    Parameters
+    ----------
+    count : int
+        Threads, at least 1.
+    """
+    for variable in (_OPENMP, *_BLAS):
+        os.environ.setdefault(variable, str(count))
+    blas = min(_number(os.environ[variable], count) for variable in _BLAS)
+    threadpool_limits({"openmp": _number(os.environ[_OPENMP], count), "blas": blas})
+
+
+def _number(text: str, default: int) -> int:
+    """Return a number of threads; OpenMP takes one per level of nesting, separated by commas."""
+    first = text.partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else default
 
 
 def cgroup_limit(membership: Path = _MEMBERSHIP, hierarchies: Path = _HIERARCHIES) -> float | None:

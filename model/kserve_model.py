@@ -104,6 +104,15 @@ class SklearnModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
         self.ready = True
         return True
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is loaded: an engine does not go to another process, the directory of the artifact does."""
+        return self.__dict__ | {"_loaded": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.ready:
+            self.load()
+
     def get_input_types(self) -> list[dict[str, Any]]:
         """Describe the inputs, for the model's metadata."""
         return [_described(tensor) for tensor in model_metadata(self.servable, ()).inputs]

@@ -70,7 +70,7 @@ def model_metadata(servable: Servable, versions: tuple[str, ...]) -> ModelMetada
 
 def _inputs(signature: Signature) -> tuple[TensorMetadata, ...]:
     if signature.named:
-        return tuple(TensorMetadata(column.name, _datatype(column), (-1, 1)) for column in signature.inputs)
+        return tuple(TensorMetadata(c.name, _datatype(c), c.shape or (-1, 1)) for c in signature.inputs)
     shape = (-1,) if signature.layout is Layout.TEXT else (-1, len(signature.inputs))
     datatypes = {_datatype(column) for column in signature.inputs}
     return (TensorMetadata(MATRIX_NAME, Datatype.BYTES if Datatype.BYTES in datatypes else Datatype.FP64, shape),)

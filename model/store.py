@@ -14,7 +14,7 @@ ALIASES_FILE: Final = "aliases.json"
 DEFAULT_ALIAS: Final = "champion"
 
 _ARTIFACT_FILES: Final = ("manifest.json", "MLmodel")
-_BARE_SUFFIXES: Final = frozenset({".joblib", ".pkl", ".pickle"})
+_BARE_SUFFIXES: Final = frozenset({".joblib", ".onnx", ".pkl", ".pickle"})
 _log = structlog.get_logger(__name__)
 
 

@@ -1,4 +1,4 @@
-"""What KServe's sklearnserver serves: a directory with a single pickled estimator in it."""
+"""Directories without a manifest: what KServe's sklearnserver serves, and networks exported to ONNX."""
 
 from pathlib import Path
 from typing import Final
@@ -6,18 +6,20 @@ from typing import Final
 from model.errors import ArtifactError
 
 SUFFIXES: Final = (".joblib", ".pkl", ".pickle")
+ONNX_SUFFIX: Final = ".onnx"
 
 
 def find_estimator(directory: Path) -> Path:
     """
-    Return the one file that sklearnserver would load.
+    Return the one file that sklearnserver would load, else the one ONNX file.
 
     Raises
     ------
     ArtifactError
         There is none, or more than one.
     """
-    found = sorted(path for path in directory.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    files = sorted(path for path in directory.iterdir() if path.is_file())
+    found = [path for path in files if path.suffix in SUFFIXES] or [p for p in files if p.suffix == ONNX_SUFFIX]
     if len(found) == 1:
         return found[0]
     if found:
@@ -25,5 +27,5 @@ def find_estimator(directory: Path) -> Path:
         raise ArtifactError(f"{directory} holds {names}; expected a single estimator; keep the one to be served.")
     raise ArtifactError(
         f"{directory} holds no artifact; expected a manifest.json, an MLmodel file, "
-        f"or a single model{', model'.join(SUFFIXES)}; check the path, or publish a model into it."
+        f"or a single model{', model'.join((*SUFFIXES, ONNX_SUFFIX))}; check the path, or publish a model into it."
     )

@@ -1,4 +1,4 @@
-"""The commands ``publish``, ``inspect`` and ``verify``."""
+"""The commands ``publish``, ``inspect``, ``verify`` and ``accelerate``."""
 
 import argparse
 import sys
@@ -7,10 +7,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from model.artifact.acceleration import accelerate_version
+from model.artifact.bare import ONNX_SUFFIX
 from model.artifact.digest import opened
+from model.artifact.engines import ENGINES
 from model.artifact.manifest import read_manifest
+from model.artifact.networks import publish_network
 from model.artifact.publishing import publish
-from model.artifact.report import describe_manifest, summarize
+from model.artifact.report import describe_engine, describe_manifest, summarize
 from model.artifact.rows import read_rows
 from model.artifact.unpickle import read_estimator
 from model.artifact.verification import verify
@@ -21,7 +25,7 @@ Command = Callable[[argparse.Namespace], None]
 
 def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """
-    Add the three commands to a command line.
+    Add the four commands to a command line.
 
     Each parser sets ``func``, a function of the parsed arguments that returns the exit code: 0 if done, 1 if refused.
     Wrong usage ends with 2 in argparse.
@@ -35,16 +39,17 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     verifying.add_argument("directory", type=Path, metavar="VERSION_DIR")
     verifying.add_argument("--code_dir", type=Path, help="directory of the model's own modules")
     verifying.set_defaults(func=verify_command)
+    _add_accelerate(subparsers)
 
 
 def _add_publish(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser("publish", help="write a new version of a model from a fitted estimator")
     parser.add_argument(
-        "estimator", type=Path, metavar="ESTIMATOR", help="your own joblib or pickle file; it is unpickled"
+        "estimator", type=Path, metavar="ESTIMATOR", help="your own joblib or pickle file, which is unpickled; or .onnx"
     )
     parser.add_argument("--name", required=True, help="of the model")
     parser.add_argument("--root", required=True, type=Path, help="versions are written to ROOT/NAME/VERSION")
-    parser.add_argument("--sample", required=True, type=Path, metavar="ROWS", help=".csv or .parquet file of its input")
+    parser.add_argument("--sample", type=Path, metavar="ROWS", help=".csv or .parquet file of its input; not for .onnx")
     parser.add_argument("--target", metavar="COLUMN", help="column of the sample that is no input")
     parser.add_argument(
         "--format", default="joblib", choices=["joblib", "skops"], help="of the estimator (%(default)s)"
@@ -53,7 +58,22 @@ def _add_publish(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
         "--metric", action="append", default=[], type=_metric, metavar="NAME=VALUE", help="may be repeated"
     )
     parser.add_argument("--code_dir", type=Path, help="directory of the model's own modules")
-    parser.set_defaults(func=publish_command)
+    parser.add_argument(
+        "--accelerate",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look for a faster engine that answers as scikit-learn does",
+    )
+    parser.set_defaults(func=publish_command, usage_error=parser.error)
+
+
+def _add_accelerate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("accelerate", help="look for a faster engine for a version that is published")
+    parser.add_argument("directory", type=Path, metavar="VERSION_DIR")
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="to try; may be repeated (all)")
+    parser.add_argument("--skops_trusted", action="append", default=[], metavar="TYPE", help="may be repeated")
+    parser.add_argument("--code_dir", type=Path, help="directory of the model's own modules")
+    parser.set_defaults(func=accelerate_command)
 
 
 def _metric(text: str) -> tuple[str, float]:
@@ -82,18 +102,34 @@ def _exit_code(command: Command) -> Callable[[argparse.Namespace], int]:
 
 @_exit_code
 def publish_command(args: argparse.Namespace) -> None:
-    """Publish an estimator, and print the version's directory, then what it is."""
+    """Publish an estimator or a network, and print the version's directory, then what it is."""
     _import_from(args.code_dir)
+    directory = _published_network(args) if args.estimator.suffix == ONNX_SUFFIX else _published(args)
+    sys.stdout.write(f"{directory}\n{summarize(read_manifest(directory))}")
+
+
+def _published_network(args: argparse.Namespace) -> Path:
+    if not args.estimator.is_file():
+        raise ArtifactError(f"The network {args.estimator} is no file; check the path.")
+    if args.sample is not None:
+        args.usage_error("an ONNX file tells its own input: leave out --sample")
+    content = args.estimator.read_bytes()
+    return publish_network(content, name=args.name, root=args.root, metrics=dict(args.metric))
+
+
+def _published(args: argparse.Namespace) -> Path:
+    if args.sample is None:
+        args.usage_error("an estimator does not tell its own input: --sample ROWS is required")
     sample = read_rows(args.sample, args.target)
-    directory = publish(
+    return publish(
         _own_estimator(args.estimator),
         sample,
         name=args.name,
         root=args.root,
         metrics=dict(args.metric),
         file_format=args.format,
+        accelerate=args.accelerate,
     )
-    sys.stdout.write(f"{directory}\n{summarize(read_manifest(directory))}")
 
 
 @_exit_code
@@ -110,6 +146,14 @@ def verify_command(args: argparse.Namespace) -> None:
     verified = verify(args.directory, require_manifest=True)
     _warn(verified.warnings)
     sys.stdout.write(f"verified: {args.directory}\n")
+
+
+@_exit_code
+def accelerate_command(args: argparse.Namespace) -> None:
+    """Accelerate a published version, and print its engine."""
+    _import_from(args.code_dir)
+    manifest = accelerate_version(args.directory, args.engine or ENGINES, skops_trusted=tuple(args.skops_trusted))
+    sys.stdout.write(describe_engine(manifest))
 
 
 def _own_estimator(path: Path) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import joblib
 
 from model.artifact.manifest import FileFormat
-from model.artifact.unpickle import read_estimator
+from model.artifact.unpickle import Serialization, read_estimator
 from model.errors import ArtifactError
 
 
@@ -31,7 +31,7 @@ def write_estimator(estimator: Any, file_format: FileFormat, file: BinaryIO) -> 
         raise ArtifactError(f"The estimator can't be written as skops: {error}; publish it as joblib.") from error
 
 
-def read_back(file: BufferedReader, file_format: FileFormat) -> Any:
+def read_back(file: BufferedReader, file_format: Serialization) -> Any:
     """Read an estimator just written; all its types are trusted, for they were in memory a moment ago."""
     trusted: list[str] = []
     if file_format == "skops":

@@ -9,10 +9,11 @@ import pandas as pd
 
 from model.artifact.manifest import Golden
 from model.codec.json_tensor import tensor_from_json, tensor_to_json
-from model.datatypes import NUMERIC, NUMPY_DTYPES, Datatype
+from model.datatypes import FLOATS, NUMERIC, NUMPY_DTYPES, Datatype
+from model.engine import Engine
 from model.errors import ArtifactError, InvalidInput
 from model.signature import Column, Inputs, Sample, Signature
-from model.signature.answers import answer
+from model.signature.answers import answer, quiet
 from model.signature.infer import container
 from model.signature.inputs import X
 from model.signature.outputs import encode, methods_of
@@ -23,7 +24,11 @@ from model.tensors import InferRequest, Tensor
 GOLDEN_RTOL: Final = 1e-6
 """Relative tolerance of values; another CPU's BLAS differs in the last bits. Labels have to be equal."""
 _GOLDEN_ATOL: Final = 1e-12
+_NETWORK_RTOL: Final = 1e-3
+_NETWORK_ATOL: Final = 1e-5
 _ROWS: Final = 8
+_MOST_ROWS: Final = 20_000
+"""Rows of a sample that an engine is given to be held against scikit-learn on; it chooses among them."""
 _MOST_VALUES: Final = 20_000
 """Values of one output beyond which it is left out, lest the manifest outgrow the model."""
 
@@ -55,6 +60,31 @@ def record_golden(estimator: Any, signature: Signature, sample: Sample) -> Golde
     return Golden(inputs=tuple(inputs), outputs=tuple(tensor for tensor in recorded if tensor is not None))
 
 
+def sample_tensors(signature: Signature, sample: Sample) -> list[Tensor]:
+    """Return rows of a sample as a client sends them; of very many a part, and none with an infinity."""
+    frame = as_frame(sample)
+    rows = _sendable(frame[list(signature.names)] if signature.named else frame)
+    positions = np.linspace(0, len(rows) - 1, num=min(len(rows), _MOST_ROWS)).astype(int)
+    return to_tensors(signature, rows.iloc[positions].reset_index(drop=True))
+
+
+def check_engine(engine: Engine, inputs: Inputs, signature: Signature, golden: Golden) -> None:
+    """
+    Let an engine answer golden rows.
+
+    Raises
+    ------
+    ArtifactError
+        An answer differs from the recorded one.
+    """
+    expected = {item["name"]: tensor_from_json(item) for item in golden.outputs}
+    outputs = [output for output in signature.outputs if output.name in expected]
+    table = inputs.decode(InferRequest("", "", [tensor_from_json(item) for item in golden.inputs]))
+    with quiet():
+        answers = engine.run(table, methods_of(outputs))
+    _check(expected, encode(outputs, answers))
+
+
 def check_golden(estimator: Any, signature: Signature, golden: Golden) -> None:
     """
     Let an estimator answer its golden rows.
@@ -65,17 +95,23 @@ def check_golden(estimator: Any, signature: Signature, golden: Golden) -> None:
         It fails, or an answer differs from the recorded one.
     """
     expected = {item["name"]: tensor_from_json(item) for item in golden.outputs}
-    for tensor in _answers(estimator, signature, decoded(signature, golden.inputs)):
+    _check(expected, _answers(estimator, signature, decoded(signature, golden.inputs)))
+
+
+def _check(expected: Mapping[str, Tensor], got: Sequence[Tensor]) -> None:
+    for tensor in got:
         if tensor.name in expected and not alike(expected[tensor.name], tensor):
             raise ArtifactError(f"{tensor.name!r} of the golden rows differs from what was recorded.")
 
 
 def alike(expected: Tensor, got: Tensor) -> bool:
-    """Whether two outputs are equal; floats within ``GOLDEN_RTOL``, NaN equal to NaN."""
+    """Whether two outputs are equal; values within ``GOLDEN_RTOL``, those of float32 networks within more."""
     if expected.datatype is not got.datatype or expected.data.shape != got.data.shape:
         return False
     if expected.datatype is Datatype.FP64:
         return np.allclose(got.data, expected.data, rtol=GOLDEN_RTOL, atol=_GOLDEN_ATOL, equal_nan=True)
+    if expected.datatype in FLOATS:  # of networks, which add up in another order on another CPU
+        return np.allclose(got.data, expected.data, rtol=_NETWORK_RTOL, atol=_NETWORK_ATOL, equal_nan=True)
     return np.array_equal(expected.data, got.data)
 
 
@@ -97,13 +133,18 @@ def to_tensors(signature: Signature, rows: pd.DataFrame) -> list[Tensor]:
     return [Tensor(MATRIX_NAME, datatype, np.hstack([tensor.data for tensor in columns]))]
 
 
-def _chosen(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return up to eight rows, evenly spread, and one with a missing value if there is one."""
+def _sendable(frame: pd.DataFrame) -> pd.DataFrame:
     infinite = frame.select_dtypes("float").isin([np.inf, -np.inf]).any(axis=1)
     sendable = frame[~infinite]
     if not len(sendable):
         msg = "Every row of the sample holds an infinity; expected rows that JSON can carry."
         raise ArtifactError(msg)
+    return sendable
+
+
+def _chosen(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return up to eight rows, evenly spread, and one with a missing value if there is one."""
+    sendable = _sendable(frame)
     positions = set(np.linspace(0, len(sendable) - 1, num=_ROWS).round().astype(int).tolist())
     incomplete = np.flatnonzero(sendable.isna().any(axis=1))
     if incomplete.size and not positions.intersection(incomplete.tolist()):
@@ -178,4 +219,4 @@ def _carried(tensor: Tensor) -> dict[str, Any] | None:
         return None
 
 
-__all__ = ["GOLDEN_RTOL", "alike", "check_golden", "record_golden", "to_tensors"]
+__all__ = ["GOLDEN_RTOL", "alike", "check_engine", "check_golden", "record_golden", "sample_tensors", "to_tensors"]

@@ -7,11 +7,15 @@ from typing import Any
 import sklearn
 
 from model.artifact.digest import sha256
+from model.artifact.engines import usable_program
 from model.artifact.example import example_rows
 from model.artifact.manifest import Golden, Manifest
 from model.artifact.mlflow import MLmodel, in_fitted_order
+from model.artifact.networks import made_up_rows
 from model.artifact.unpickle import Serialization, Unpickled, read_estimator
 from model.artifact.verification import Kind, Verified, examined
+from model.engine import Program
+from model.engine.network import OnnxNetwork
 from model.signature import Signature
 from model.signature.guess import guess_signature
 
@@ -41,22 +45,27 @@ class Artifact:
     Parameters
     ----------
     estimator : object
+        None for a network.
     signature : Signature
     manifest : Manifest or None
     golden : Golden or None
-        An MLflow input example is one without outputs.
+        An MLflow input example is one without outputs, and so are rows made up for a network.
     name, version : str or None
         By the manifest.
     sha256 : str
         Of the estimator's file, in hex.
-    file_format : {"joblib", "pickle", "skops"}
-    kind : {"sklearn-kserve", "sklearnserver", "mlflow"}
+    file_format : {"joblib", "pickle", "skops", "onnx"}
+    kind : {"sklearn-kserve", "sklearnserver", "mlflow", "onnx"}
     verified : bool
         Whether a manifest vouches for every file.
     sklearn_version : str or None
         That the estimator was made with; None where nothing tells.
     warnings : tuple of str
         Sentences for the operator.
+    program : Program or None
+        That answers in scikit-learn's place.
+    network : OnnxNetwork or None
+        What there is in place of an estimator.
     """
 
     estimator: Any
@@ -71,6 +80,8 @@ class Artifact:
     verified: bool
     sklearn_version: str | None
     warnings: tuple[str, ...]
+    program: Program | None = None
+    network: OnnxNetwork | None = None
 
 
 def load(directory: Path, *, policy: LoadPolicy) -> Artifact:
@@ -80,7 +91,7 @@ def load(directory: Path, *, policy: LoadPolicy) -> Artifact:
     Parameters
     ----------
     directory : Path
-        A published version, a directory of KServe's sklearnserver, or an MLflow model.
+        A published version, a directory of KServe's sklearnserver, an MLflow model, or an ONNX file's directory.
     policy : LoadPolicy
 
     Raises
@@ -92,6 +103,8 @@ def load(directory: Path, *, policy: LoadPolicy) -> Artifact:
     """
     with examined(directory, require_manifest=policy.require_manifest) as (verified, file):
         digest = sha256(file) if verified.manifest is None else verified.manifest.files[verified.estimator.name]
+        if verified.serialization == "onnx":
+            return _network(verified, OnnxNetwork(file.read(), str(verified.estimator)), digest)
         unpickled = read_estimator(file, str(verified.estimator), verified.serialization, policy.skops_trusted)
     if verified.manifest is not None:
         return _published(verified, verified.manifest, unpickled, digest)
@@ -99,6 +112,7 @@ def load(directory: Path, *, policy: LoadPolicy) -> Artifact:
 
 
 def _published(verified: Verified, manifest: Manifest, unpickled: Unpickled, digest: str) -> Artifact:
+    program, warnings = usable_program(verified.directory, manifest, unpickled.estimator)
     return Artifact(
         estimator=unpickled.estimator,
         signature=manifest.signature,
@@ -111,7 +125,27 @@ def _published(verified: Verified, manifest: Manifest, unpickled: Unpickled, dig
         kind=verified.kind,
         verified=True,
         sklearn_version=manifest.environment.packages["scikit-learn"],
-        warnings=tuple(dict.fromkeys((*verified.warnings, *unpickled.warnings))),
+        warnings=tuple(dict.fromkeys((*verified.warnings, *unpickled.warnings, *warnings))),
+        program=program,
+    )
+
+
+def _network(verified: Verified, network: OnnxNetwork, digest: str) -> Artifact:
+    manifest = verified.manifest
+    return Artifact(
+        estimator=None,
+        signature=network.signature,
+        manifest=manifest,
+        golden=manifest.golden if manifest else made_up_rows(network),
+        name=manifest.name if manifest else None,
+        version=str(manifest.version) if manifest else None,
+        sha256=digest,
+        file_format="onnx",
+        kind=verified.kind,
+        verified=verified.verified,
+        sklearn_version=None,
+        warnings=verified.warnings,
+        network=network,
     )
 
 

@@ -18,6 +18,7 @@ from pydantic import (
 from model.artifact.digest import opened
 from model.artifact.names import is_file_name, is_model_name
 from model.codec.json_tensor import tensor_from_json
+from model.engine.record import EngineRecord
 from model.errors import InvalidInput, UntrustedArtifact
 from model.signature import Signature
 
@@ -25,6 +26,7 @@ MANIFEST_FILE: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1
 
 FileFormat = Literal["joblib", "skops"]
+"""What estimators are written as."""
 
 
 def _plain_file(name: str) -> str:
@@ -61,7 +63,7 @@ class _Part(BaseModel):
 
 class EstimatorFile(_Part):
     """
-    The fitted estimator.
+    The fitted estimator, or the network.
 
     Parameters
     ----------
@@ -69,14 +71,14 @@ class EstimatorFile(_Part):
         Full name of its class; ``class`` in JSON. Information: the file itself names what it is made of.
     file : str
         One of the manifest's files.
-    format : {"joblib", "skops"}
+    format : {"joblib", "skops", "onnx"}
     """
 
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
     class_: Annotated[str, Field(alias="class")]
     file: FileName
-    format: FileFormat
+    format: FileFormat | Literal["onnx"]
 
 
 class Requirement(_Part):
@@ -154,6 +156,8 @@ class Manifest(_Part):
     signature : Signature
     metrics : dict of str to float
     golden : Golden
+    engine : EngineRecord or None
+        What answers in scikit-learn's place, or why nothing does; None where nobody has looked for it.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -168,11 +172,15 @@ class Manifest(_Part):
     signature: Signature
     metrics: dict[str, FiniteFloat]
     golden: Golden
+    engine: EngineRecord | None = None
 
     @model_validator(mode="after")
-    def _vouches_for_the_estimator(self) -> Self:
+    def _vouches_for_what_runs(self) -> Self:
         if self.estimator.file not in self.files:
             msg = f"the estimator's file {self.estimator.file!r} is not among the files"
+            raise ValueError(msg)
+        if self.engine is not None and self.engine.file is not None and self.engine.file not in self.files:
+            msg = f"the engine's file {self.engine.file!r} is not among the files"
             raise ValueError(msg)
         return self
 

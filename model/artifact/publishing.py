@@ -1,6 +1,5 @@
 """Publishing: from a fitted estimator and a sample of its input to a version's directory."""
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -10,12 +9,15 @@ from typing import Any, BinaryIO
 from model.artifact.commit import git_commit
 from model.artifact.digest import opened, sha256
 from model.artifact.dump import read_back, write_estimator
-from model.artifact.golden import check_golden, record_golden
+from model.artifact.engines import find_engine, read_program
+from model.artifact.golden import check_engine, check_golden, record_golden, sample_tensors
 from model.artifact.manifest import MANIFEST_FILE, EstimatorFile, FileFormat, Manifest
+from model.artifact.metrics import checked_metrics
 from model.artifact.modules import required_modules
 from model.artifact.names import check_model_name, is_file_name
 from model.artifact.pins import current_environment
 from model.artifact.staging import Staging, staging
+from model.engine import engine_of
 from model.errors import ArtifactError
 from model.signature import Sample, infer_signature
 
@@ -30,6 +32,7 @@ def publish(
     file_format: FileFormat = "joblib",
     code_commit: str | None = None,
     extra_files: Mapping[str, bytes] | None = None,
+    accelerate: bool = True,
 ) -> Path:
     """
     Write a new version of a model.
@@ -53,6 +56,9 @@ def publish(
         Git commit of the code that fitted the estimator; by default that of the working directory, if there is one.
     extra_files : mapping of str to bytes, optional
         Files to be vouched for as well, such as ``card.html``.
+    accelerate : bool
+        Look for a faster engine that answers as scikit-learn does. Where there is none, scikit-learn serves, and the
+        manifest says why.
 
     Returns
     -------
@@ -66,6 +72,9 @@ def publish(
     """
     check_model_name(name)
     files = {file: _bytes(content) for file, content in _checked_files(extra_files or {}).items()}
+    signature = infer_signature(estimator, sample)
+    golden = record_golden(estimator, signature, sample)
+    found = find_engine(estimator, signature, sample_tensors(signature, sample), golden) if accelerate else None
     describe = partial(
         Manifest,
         name=name,
@@ -73,12 +82,15 @@ def publish(
         git_commit=code_commit or git_commit(),
         environment=current_environment(),
         modules=required_modules(estimator),
-        signature=(signature := infer_signature(estimator, sample)),
-        metrics=_checked_metrics(metrics or {}),
-        golden=record_golden(estimator, signature, sample),
+        signature=signature,
+        metrics=checked_metrics(metrics or {}),
+        golden=golden,
+        engine=found.record if found else None,
         estimator=EstimatorFile(class_=_full_name(estimator), file=f"model.{file_format}", format=file_format),
     )
     files[f"model.{file_format}"] = partial(write_estimator, estimator, file_format)
+    if found and found.content is not None:
+        files[f"model.{found.record.name}"] = _bytes(found.content)
     try:
         with staging(root / name) as stage:
             return _written(stage, files, describe)
@@ -104,11 +116,14 @@ def _written(
 
 
 def _survives(directory: Path, manifest: Manifest) -> None:
-    """Read the estimator back and let it answer the golden rows."""
+    """Read the estimator back, and its engine, and let both answer the golden rows."""
     with opened(directory / manifest.estimator.file) as file:
         estimator = read_back(file, manifest.estimator.format)
+    program = read_program(directory, manifest, estimator)
+    inputs, engine = engine_of(manifest.engine, program, estimator, manifest.signature)
     try:
         check_golden(estimator, manifest.signature, manifest.golden)
+        check_engine(engine, inputs, manifest.signature, manifest.golden)
     except ArtifactError as error:
         raise ArtifactError(
             f"The estimator does not survive being written as {manifest.estimator.format}: "
@@ -133,13 +148,6 @@ def _checked_files(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
                 f"expected letters, digits, '.', '_' and '-', and neither {MANIFEST_FILE} nor model.*."
             )
     return files
-
-
-def _checked_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
-    for name, value in metrics.items():
-        if not math.isfinite(value):
-            raise ArtifactError(f"The metric {name!r} is {value}; expected a finite number.")
-    return {name: float(value) for name, value in metrics.items()}
 
 
 def _full_name(estimator: Any) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from model.artifact.manifest import Manifest, Requirement
+from model.engine import Parity
 from model.signature.schema import Column, Output, Scalar
 
 _MOST_LISTED = 5
@@ -21,8 +22,14 @@ def summarize(manifest: Manifest) -> str:
         f"  estimator  {manifest.estimator.class_} ({manifest.estimator.file})",
         f"  inputs     {_listed(manifest.signature.names)}",
         f"  outputs    {outputs}",
+        *_engine(manifest),
     ]
     return "\n".join(lines) + "\n"
+
+
+def describe_engine(manifest: Manifest) -> str:
+    """Return which engine a version has, and why no other, as text of a few lines."""
+    return "\n".join([f"{manifest.name} version {manifest.version}", *_engine(manifest)]) + "\n"
 
 
 def _head(manifest: Manifest) -> Iterator[str]:
@@ -30,6 +37,27 @@ def _head(manifest: Manifest) -> Iterator[str]:
     yield f"  created    {manifest.created.isoformat(timespec='seconds')}"
     yield f"  git commit {manifest.git_commit or 'unknown'}"
     yield f"  estimator  {manifest.estimator.class_} ({manifest.estimator.file})"
+    yield from _engine(manifest)
+
+
+def _engine(manifest: Manifest) -> Iterator[str]:
+    record = manifest.engine
+    if record is None:
+        return
+    if record.file is None or record.parity is None:
+        yield "  engine     sklearn"
+    else:
+        part = f", from step {record.from_step} on" if record.from_step else ""
+        yield f"  engine     {record.name} ({record.file}{part}) answers {', '.join(record.methods)}"
+        yield f"  parity     {_parity(record.parity)}"
+    for name, reason in record.refused.items():
+        yield f"  no {name}: {reason}"
+
+
+def _parity(parity: Parity) -> str:
+    widest = max(parity.differences.values(), default=0.0)
+    speed = f"{parity.engine_microseconds:g} µs a row, scikit-learn {parity.sklearn_microseconds:g}"
+    return f"{sum(parity.rows.values()):,} rows answered alike, the largest difference {widest:.2g}; {speed}"
 
 
 def _inputs(manifest: Manifest) -> Iterator[str]:

@@ -99,3 +99,17 @@ def _sync(directory: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def write_file(directory: Path, name: str, content: bytes) -> None:
+    """Write a file of a directory that is in use: it is there as it was, or as it is to be."""
+    temporary = directory / f".{name}-{secrets.token_hex(8)}"
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(directory / name)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(directory)

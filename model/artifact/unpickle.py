@@ -13,7 +13,8 @@ from model.artifact.modules import missing_module
 from model.artifact.pins import skew
 from model.errors import ArtifactError, UntrustedArtifact
 
-Serialization = Literal["joblib", "pickle", "skops"]
+Serialization = Literal["joblib", "pickle", "skops", "onnx"]
+"""How a model's file is written; ONNX is no estimator, and never comes here."""
 
 
 @dataclass(frozen=True, slots=True)

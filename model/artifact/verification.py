@@ -7,7 +7,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Literal
 
-from model.artifact.bare import find_estimator
+from model.artifact.bare import ONNX_SUFFIX, find_estimator
 from model.artifact.digest import check_digest, opened
 from model.artifact.manifest import MANIFEST_FILE, Manifest, read_manifest
 from model.artifact.mlflow import MLMODEL_FILE, MLmodel, read_mlmodel
@@ -16,7 +16,7 @@ from model.artifact.pins import check_environment
 from model.artifact.unpickle import Serialization
 from model.errors import ArtifactError, UntrustedArtifact
 
-Kind = Literal["sklearn-kserve", "sklearnserver", "mlflow"]
+Kind = Literal["sklearn-kserve", "sklearnserver", "mlflow", "onnx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Verified:
     Parameters
     ----------
     directory : Path
-    kind : {"sklearn-kserve", "sklearnserver", "mlflow"}
+    kind : {"sklearn-kserve", "sklearnserver", "mlflow", "onnx"}
     estimator : Path
-        File of the estimator.
-    serialization : {"joblib", "pickle", "skops"}
+        File of the estimator, or of the network.
+    serialization : {"joblib", "pickle", "skops", "onnx"}
     manifest : Manifest or None
         None where nothing vouches for the artifact.
     mlmodel : MLmodel or None
@@ -60,7 +60,7 @@ def verify(directory: Path, *, require_manifest: bool = False) -> Verified:
     Parameters
     ----------
     directory : Path
-        A published version, a directory of KServe's sklearnserver, or an MLflow model.
+        A published version, a directory of KServe's sklearnserver, an MLflow model, or an ONNX file's directory.
     require_manifest : bool
         Refuse what no manifest vouches for.
 
@@ -126,6 +126,8 @@ def _check_others(directory: Path, manifest: Manifest) -> None:
 
 def _bare(directory: Path) -> Verified:
     path = find_estimator(directory)
+    if path.suffix == ONNX_SUFFIX:
+        return Verified(directory, "onnx", path, "onnx", warnings=(_unverified(directory),))
     serialization: Serialization = "joblib" if path.suffix == ".joblib" else "pickle"
     return Verified(directory, "sklearnserver", path, serialization, warnings=(_unverified(directory),))
 

@@ -37,6 +37,12 @@ def guess_signature(estimator: Estimator, columns: Sequence[Column] | None = Non
     return Signature(layout=layout, named=named or mixed(inputs), inputs=inputs, outputs=outputs)
 
 
+def encoded_columns(estimator: Estimator, names: Sequence[str]) -> Iterator[Column]:
+    """Yield the columns of strings of which a fitted encoder remembers the values, or which are texts."""
+    for _, column in _encoded(estimator, names):
+        yield column
+
+
 def _layout(estimator: Estimator, inputs: Sequence[Column], *, named: bool) -> Layout:
     if _is_text(estimator):
         return Layout.TEXT

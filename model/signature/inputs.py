@@ -9,12 +9,16 @@ import pandas as pd
 
 from model.codec.wording import shown
 from model.errors import InvalidInput
+from model.signature.coding import Coding
 from model.signature.columns import ColumnReader
 from model.signature.schema import Layout, Signature
+from model.signature.tensors import TensorInputs, Tensors
 from model.tensors import InferRequest, Tensor
 
-X = npt.NDArray[Any] | pd.DataFrame
+Table = npt.NDArray[Any] | pd.DataFrame
 """What an estimator takes: (n_samples, n_features), or (n_samples,) for text."""
+X = Table | Tensors
+"""What an engine takes."""
 
 _CONTENT_TYPES = frozenset({"pd", "np"})
 
@@ -26,10 +30,14 @@ class Inputs:
     Parameters
     ----------
     signature : Signature
+    coding : Coding, optional
+        Of an engine that takes rows as numbers, whatever container the estimator was fitted on.
     """
 
-    def __init__(self, signature: Signature) -> None:
+    def __init__(self, signature: Signature, coding: Coding | None = None) -> None:
         self._signature = signature
+        self._coding = coding
+        self._tensors = TensorInputs(signature) if signature.layout is Layout.TENSORS else None
         self._width = len(signature.inputs)
         self._columns = {column.name: ColumnReader(column) for column in signature.inputs}
         self._readers = tuple(self._columns.values())
@@ -44,8 +52,8 @@ class Inputs:
 
         Returns
         -------
-        X : ndarray or DataFrame of shape (n_samples, n_features), or ndarray of shape (n_samples,) for text
-            Columns in ``signature.names`` order, dtypes as fitted.
+        X : ndarray or DataFrame of shape (n_samples, n_features), ndarray of shape (n_samples,) for text, or Tensors
+            Columns in ``signature.names`` order, dtypes as fitted; or all as numbers, where there is a coding for them.
 
         Raises
         ------
@@ -56,12 +64,21 @@ class Inputs:
         ----------
         Open Inference Protocol v2, "Inference Request".
         """
+        if self._tensors is not None:
+            return self._tensors.decode(request)
         tensors = request.inputs
         by_column = self._by_column(tensors, self._content_type(request))
         if any(not len(tensor.data) for tensor in tensors):
             msg = "The request has no rows; expected at least one."
             raise InvalidInput(msg)
         return self._from_columns(tensors) if by_column else self._from_matrix(tensors[0])
+
+    def as_fitted(self, table: X) -> X:
+        """Return a table as the estimator knows it, which ``decode`` may have written as numbers."""
+        if self._coding is None or not isinstance(table, np.ndarray) or table.dtype != np.float64:
+            return table
+        tensors = self._coding.tensors(table)
+        return self._table(tensors, [tensor.data for tensor in tensors])
 
     def _content_type(self, request: InferRequest) -> str | None:
         content_type = request.parameters.get("content_type")
@@ -86,18 +103,22 @@ class Inputs:
             return False
         return tensors[0].name in self._columns or (len(shape) == 1 and self._width > 1)
 
-    def _from_matrix(self, tensor: Tensor) -> X:
+    def _from_matrix(self, tensor: Tensor) -> Table:
         data = tensor.data
         if data.ndim == 1 and self._width == 1:
             data = data.reshape(-1, 1)
         if data.ndim != 2 or data.shape[1] != self._width:  # noqa: PLR2004 -- a table has two dimensions
             raise InvalidInput(self._wrong_shape(tensor))
+        if self._coding is not None:
+            matrix = self._coding.matrix([tensor] * self._width, list(data.T))
+            if matrix is not None:
+                return matrix
         if data.dtype.kind in self._kinds:
             # A copy, for raw tensors are views of the body, which an estimator that works in place could not write into.
             return self._from_numbers(np.array(data, dtype=np.float64, order=self._order))
         return self._assemble([reader.read(tensor, data[:, i]) for i, reader in enumerate(self._readers)])
 
-    def _from_numbers(self, matrix: npt.NDArray[np.float64]) -> X:
+    def _from_numbers(self, matrix: npt.NDArray[np.float64]) -> Table:
         if not np.isfinite(matrix).all():
             for i, reader in enumerate(self._readers):
                 reader.check_finite(matrix[:, i])
@@ -105,10 +126,14 @@ class Inputs:
             return matrix
         return pd.DataFrame(matrix, columns=self._index, copy=False)
 
-    def _from_columns(self, tensors: Sequence[Tensor]) -> X:
+    def _from_columns(self, tensors: Sequence[Tensor]) -> Table:
         sent = self._sent(tensors)
         values = [_flat(tensor) for tensor in sent]
         self._check_rows(sent, values)
+        matrix = None if self._coding is None else self._coding.matrix(sent, values)
+        return self._table(sent, values) if matrix is None else matrix
+
+    def _table(self, sent: Sequence[Tensor], values: Sequence[npt.NDArray[Any]]) -> Table:
         if all(column.dtype.kind in self._kinds for column in values):
             return self._from_numbers(np.array(values, dtype=np.float64).T)
         return self._assemble([r.read(t, v) for r, t, v in zip(self._readers, sent, values, strict=True)])
@@ -136,7 +161,7 @@ class Inputs:
                     "expected as many in every column."
                 )
 
-    def _assemble(self, columns: list[npt.NDArray[Any]]) -> X:
+    def _assemble(self, columns: list[npt.NDArray[Any]]) -> Table:
         layout = self._signature.layout
         if layout is Layout.TEXT:
             return columns[0]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.codec.wording import shown
-from model.datatypes import Datatype
+from model.datatypes import NUMPY_DTYPES, Datatype
 from model.errors import InvalidInput
 from model.signature.schema import Output, Signature
 from model.tensors import RequestedOutput, Tensor
@@ -76,6 +76,8 @@ def encode(outputs: Sequence[Output], answers: Mapping[str, Any]) -> list[Tensor
 
 def _tensor(output: Output, answer: Any) -> Tensor:
     values = dense(answer if output.index is None else answer[output.index])
+    if values.dtype == NUMPY_DTYPES[output.datatype] and values.dtype.kind in "fiub":
+        return Tensor(output.name, output.datatype, np.ascontiguousarray(values))
     if output.datatype is Datatype.BYTES and values.dtype.kind == "O":
         # Labels of several types stay strings in an answer that happens to hold numbers alone.
         return Tensor(output.name, Datatype.BYTES, _strings(values))

@@ -14,8 +14,9 @@ import pandas as pd
 
 from model.codec.wording import shown
 from model.errors import InvalidInput
-from model.signature.inputs import X, listed
+from model.signature.inputs import Table, X, listed
 from model.signature.schema import Signature
+from model.signature.tensors import Tensors
 
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 _POSITION: Final = re.compile(r"in column (\d+)")
@@ -31,7 +32,8 @@ def explain(error: Exception, table: X, signature: Signature) -> InvalidInput | 
     ----------
     error : Exception
         What the estimator raised.
-    table : ndarray or DataFrame of shape (n_samples, n_features)
+    table : ndarray or DataFrame of shape (n_samples, n_features), or Tensors
+        As the estimator or network was given it.
     signature : Signature
 
     Returns
@@ -39,6 +41,8 @@ def explain(error: Exception, table: X, signature: Signature) -> InvalidInput | 
     refusal : InvalidInput or None
         None where the table does not explain the error.
     """
+    if isinstance(table, Tensors):
+        return _of_network(error)
     if not isinstance(error, ValueError | TypeError):
         return None
     message = str(error)
@@ -49,7 +53,17 @@ def explain(error: Exception, table: X, signature: Signature) -> InvalidInput | 
     return None
 
 
-def _suspects(message: str, table: X, signature: Signature) -> list[tuple[str, "pd.Series[Any]"]]:
+def _of_network(error: Exception) -> InvalidInput | None:
+    """Tell that a graph does not take a value or a size; onnxruntime's own words name its nodes, not the client's."""
+    if isinstance(error, InvalidInput):
+        return error
+    if type(error).__name__ != "InvalidArgument":
+        return None
+    msg = "The network refuses these tensors; expected sizes that go together, and values that its graph allows."
+    return InvalidInput(msg)
+
+
+def _suspects(message: str, table: Table, signature: Signature) -> list[tuple[str, "pd.Series[Any]"]]:
     """Return the columns, the one first whose position the message tells: maybe that of the table, after all."""
     columns = list(_columns(table, signature))
     position = _POSITION.search(message)
@@ -58,7 +72,7 @@ def _suspects(message: str, table: X, signature: Signature) -> list[tuple[str, "
     return columns
 
 
-def _columns(table: X, signature: Signature) -> Iterator[tuple[str, "pd.Series[Any]"]]:
+def _columns(table: Table, signature: Signature) -> Iterator[tuple[str, "pd.Series[Any]"]]:
     if isinstance(table, pd.DataFrame):
         for name in signature.names:
             yield name, table[name]

@@ -24,6 +24,8 @@ class Layout(StrEnum):
     """pandas DataFrame, columns by name."""
     TEXT = "text"
     """ndarray of ``str``, shape (n_samples,)."""
+    TENSORS = "tensors"
+    """Tensors by name, each of its own rank: what a network takes that is no estimator."""
 
 
 class Column(BaseModel):
@@ -46,6 +48,8 @@ class Column(BaseModel):
         they are the categories of that dtype.
     minimum, maximum : float or None
         Range seen in training. Information, not a constraint.
+    shape : tuple of int or None
+        Of a tensor in the layout of tensors, -1 where a dimension varies; None for a column.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +62,7 @@ class Column(BaseModel):
     categories: tuple[Scalar, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
+    shape: tuple[int, ...] | None = None
 
 
 class Output(BaseModel):

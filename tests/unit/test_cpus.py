@@ -1,6 +1,9 @@
 """CPUs: affinity and cgroup limits of both versions, nested as containers nest them."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,41 @@ def test_threads_fit_into_limit_and_affinity(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)))
     write(tmp_path, {"membership": "0::/\n", "cgroup/cpu.max": f"{quota} 100000\n"})
     assert available_cpus(tmp_path / "membership", tmp_path / "cgroup") == wanted
+
+
+_TELL = """
+import json, threading
+from model.cpus import limit_threads
+{before}
+limit_threads(1)
+import numpy, sklearn.ensemble
+from threadpoolctl import threadpool_info
+
+def tell():
+    limit_threads(1)
+    found.append(sorted((pool["user_api"], pool["num_threads"]) for pool in threadpool_info()))
+
+found = []
+tell()
+thread = threading.Thread(target=tell)
+thread.start()
+thread.join()
+print(json.dumps(found))
+"""
+
+
+def threads(before: str = "", **environment: str) -> list[dict[str, int]]:
+    """Return the threads that libraries use in the main thread of a process, and in another."""
+    inherited = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", _TELL.format(before=before)]
+    told = subprocess.run(command, env=inherited | environment, capture_output=True, text=True, check=True, timeout=60)
+    return [dict(pools) for pools in json.loads(told.stdout)]
+
+
+@pytest.mark.parametrize("before", ["", "import numpy, sklearn.ensemble"])
+def test_libraries_are_limited_in_every_thread_whenever_they_are_loaded(before: str) -> None:
+    assert threads(before) == [{"blas": 1, "openmp": 1}] * 2
+
+
+def test_what_the_operator_has_set_stands() -> None:
+    assert threads(OMP_NUM_THREADS="2,1") == [{"blas": 1, "openmp": 2}] * 2

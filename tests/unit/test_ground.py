@@ -20,6 +20,8 @@ import model
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+SERVING = ("serve", "kserve", "skops", "onnx", "treelite")
+"""Extras that the image carries."""
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -114,7 +116,7 @@ def imported(package: str) -> set[str]:
     return {name.split(".")[0] for name in plain | named}
 
 
-@pytest.mark.parametrize(("package", "extras"), [("model", ("serve", "kserve", "skops")), ("training", ("train",))])
+@pytest.mark.parametrize(("package", "extras"), [("model", (*SERVING, "accelerate")), ("training", ("train",))])
 def test_every_library_that_a_package_imports_is_asked_for(package: str, extras: tuple[str, ...]) -> None:
     asked = {name_in_lock(requirement) for requirement in wanted(*extras)} | {"sklearn-kserve"}
     libraries = imported(package) - set(sys.stdlib_module_names) - {"model", "training"}
@@ -152,7 +154,7 @@ def test_what_is_shipped_is_what_is_tested(lock: str) -> None:
     ("lock", "extras"),
     [
         ("dev.txt", tuple(PYPROJECT["project"]["optional-dependencies"])),
-        ("serve.txt", ("serve", "kserve", "skops")),
+        ("serve.txt", SERVING),
         ("train.txt", ("train",)),
     ],
 )
@@ -169,7 +171,7 @@ def test_a_lock_keeps_to_the_ranges_of_pyproject(lock: str, extras: tuple[str, .
 def test_the_serving_image_carries_nothing_of_training_or_testing() -> None:
     others = {name_in_lock(requirement) for requirement in wanted("train", "xgboost", "lightgbm")}
     others |= {"mypy", "pytest", "ruff", "hatchling", "uv"}
-    serving = {name_in_lock(requirement) for requirement in wanted("serve", "kserve", "skops")}
+    serving = {name_in_lock(requirement) for requirement in wanted(*SERVING)}
     assert set(pins("serve.txt")) & (others - serving) == set()
 
 

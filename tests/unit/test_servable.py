@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -80,11 +81,10 @@ class TestItsDefaultOutput:
 
 class TestGoldenRows:
     def changed(self, source: Path, target: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-        target.mkdir()
-        document = json.loads((source / "manifest.json").read_bytes())
+        shutil.copytree(source, target)
+        document = json.loads((target / "manifest.json").read_bytes())
         change(document["golden"])
         (target / "manifest.json").write_text(json.dumps(document))
-        (target / "model.joblib").write_bytes((source / "model.joblib").read_bytes())
         return target
 
     def test_that_are_answered_otherwise_refuse_it(self, places: Path, tmp_path: Path) -> None:

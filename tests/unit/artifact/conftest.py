@@ -48,7 +48,9 @@ def pipeline(sample: pd.DataFrame) -> Pipeline:
 def _pristine(pipeline: Pipeline, sample: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("pristine")
     extra = {"card.html": b"<h1>penguins</h1>"}
-    return publish(pipeline, sample, name="penguins", root=root, metrics={"accuracy": 0.9}, extra_files=extra)
+    return publish(
+        pipeline, sample, name="penguins", root=root, metrics={"accuracy": 0.9}, extra_files=extra, accelerate=False
+    )
 
 
 @pytest.fixture

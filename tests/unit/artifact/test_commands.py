@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from model.artifact import read_manifest
 from model.artifact.commands import add_parsers
+from tests.unit.engine import networks
 
 EditManifest = Callable[[Callable[[dict[str, Any]], object]], Path]
 
@@ -42,17 +43,48 @@ class TestPublish:
     def test_prints_the_directory_and_what_was_published(self, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert publish(own, "--target", "answer", "--metric", "auc=0.75", "--metric", "n=60") == 0
         out, err = capsys.readouterr()
-        assert out.splitlines() == [
+        *lines, engine, parity = out.splitlines()
+        assert lines == [
             str(own / "root" / "m" / "1"),
             "published m version 1",
             "  estimator  sklearn.pipeline.Pipeline (model.joblib)",
             "  inputs     length, count, island",
             "  outputs    predict, predict_proba, predict_log_proba, decision_function",
         ]
+        assert engine.startswith("  engine     onnx (model.onnx) answers predict, predict_proba, ")
+        assert parity.startswith("  parity     ")
         assert err == ""
         manifest = read_manifest(own / "root" / "m" / "1")
         assert manifest.metrics == {"auc": 0.75, "n": 60.0}
         assert manifest.signature.names == ("length", "count", "island")
+
+    def test_goes_without_an_engine_where_that_is_asked_for(
+        self, own: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert publish(own, "--no-accelerate", "--target", "answer") == 0
+        assert "  engine  " not in capsys.readouterr().out
+        assert sorted(path.name for path in (own / "root" / "m" / "1").iterdir()) == ["manifest.json", "model.joblib"]
+
+    def test_takes_a_network(self, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (own / "net.onnx").write_bytes(networks.classifier())
+        assert run("publish", own / "net.onnx", "--name", "m", "--root", own / "root", "--metric", "auc=1") == 0
+        assert capsys.readouterr().out.splitlines() == [
+            str(own / "root" / "m" / "1"),
+            "published m version 1",
+            "  estimator  onnx.ModelProto (model.onnx)",
+            "  inputs     image",
+            "  outputs    probabilities, label",
+        ]
+        assert run("inspect", own / "root" / "m" / "1") == 0
+        assert "image  FP32      refused" in capsys.readouterr().out
+
+    def test_a_network_that_is_none_is_one_sentence(self, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (own / "net.onnx").write_bytes(b"")
+        assert run("publish", own / "net.onnx", "--name", "m", "--root", own / "root") == 1
+        assert run("publish", own / "nowhere.onnx", "--name", "m", "--root", own / "root") == 1
+        broken, missing = capsys.readouterr().err.splitlines()
+        assert "The network can't be run by onnxruntime" in broken
+        assert "nowhere.onnx is no file; check the path" in missing
 
     def test_takes_parquet_and_writes_skops(self, own: Path, sample: pd.DataFrame) -> None:
         sample.to_parquet(own / "rows.parquet")
@@ -152,6 +184,18 @@ class TestPublish:
             publish(own, *arguments)
         assert info.value.code == 2
 
+    def test_an_estimator_needs_a_sample_and_a_network_takes_none(
+        self, own: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (own / "net.onnx").write_bytes(networks.classifier())
+        for arguments in (["mine.joblib"], ["net.onnx", "--sample", str(own / "rows.csv")]):
+            with pytest.raises(SystemExit) as info:
+                run("publish", own / arguments[0], *arguments[1:], "--name", "m", "--root", own / "root")
+            assert info.value.code == 2
+        err = capsys.readouterr().err
+        assert "--sample ROWS is required" in err
+        assert "leave out --sample" in err
+
 
 class TestInspect:
     def test_prints_what_a_person_looks_for(self, version: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,3 +262,35 @@ class TestVerify:
     def test_nothing_vouches_for_a_bare_artifact(self, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("verify", own) == 1
         assert "has no manifest.json, and one is required here" in capsys.readouterr().err
+
+
+class TestAccelerate:
+    def test_prints_the_engine_and_inspect_prints_it_again(
+        self, version: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run("accelerate", version) == 0
+        first, engine, parity = capsys.readouterr().out.splitlines()
+        assert first == "penguins version 1"
+        assert engine.startswith("  engine     onnx (model.onnx) answers predict, predict_proba, ")
+        assert "rows answered alike, the largest difference" in parity
+        assert run("verify", version) == 0
+        assert run("inspect", version) == 0
+        assert engine in capsys.readouterr().out.splitlines()
+
+    def test_says_why_there_is_no_engine(self, version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run("accelerate", version, "--engine", "treelite") == 0
+        assert capsys.readouterr().out.splitlines() == [
+            "penguins version 1",
+            "  engine     sklearn",
+            "  no treelite: treelite reads no sklearn.pipeline.Pipeline",
+        ]
+
+    def test_a_refusal_is_one_sentence(self, version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (version / "model.joblib").write_bytes(b"")
+        assert run("accelerate", version) == 1
+        assert capsys.readouterr().err.startswith(f"sklearn-kserve: {version / 'model.joblib'} has sha256 ")
+
+    def test_an_engine_that_there_is_not_is_wrong_usage(self, version: Path) -> None:
+        with pytest.raises(SystemExit) as info:
+            run("accelerate", version, "--engine", "abacus")
+        assert info.value.code == 2

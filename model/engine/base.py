@@ -1,4 +1,4 @@
-"""What turns rows into answers. Adding an engine is one class here."""
+"""What every engine is."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from model.signature.inputs import X
 
 class Engine(Protocol):
     """
-    Runs an estimator's methods.
+    Turns rows into answers.
 
     Attributes
     ----------
@@ -24,7 +24,8 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        table : ndarray or DataFrame of shape (n_samples, n_features)
+        table : ndarray, DataFrame or Tensors
+            As ``Inputs`` makes it of a request.
         methods : sequence of str
             Methods of the estimator, such as ``predict``.
 
@@ -33,22 +34,3 @@ class Engine(Protocol):
         answers : dict of str to array, sparse matrix, DataFrame or list of arrays
             As scikit-learn's method of that name answers.
         """
-
-
-class SklearnEngine:
-    """
-    The fitted estimator itself.
-
-    Parameters
-    ----------
-    estimator : fitted estimator
-    """
-
-    name = "sklearn"
-
-    def __init__(self, estimator: Any) -> None:
-        self._estimator = estimator
-
-    def run(self, table: X, methods: Sequence[str]) -> dict[str, Any]:
-        """Call each method in turn; see ``Engine.run``."""
-        return {method: getattr(self._estimator, method)(table) for method in methods}

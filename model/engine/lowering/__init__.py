@@ -1,0 +1,77 @@
+"""From a fitted estimator to an ONNX graph in float64. Publishing needs this, serving does not."""
+
+from typing import Any
+
+# Each registers its rules.
+from model.engine.lowering import (
+    bayes,
+    clusters,
+    columns,
+    ensembles,
+    foreign,
+    forests,
+    histogram,
+    kernels,
+    lightgbm,
+    linear,
+    neural,
+    transformers,
+    xgboost,
+)
+from model.engine.lowering.context import Lowering, NotLowerable
+from model.signature import Inputs, Signature
+from model.signature.coding import Known, Matrix
+
+RULES_OF = (
+    bayes,
+    clusters,
+    columns,
+    ensembles,
+    foreign,
+    forests,
+    histogram,
+    kernels,
+    lightgbm,
+    linear,
+    neural,
+    transformers,
+    xgboost,
+)
+"""Modules with rules."""
+
+
+def lower(
+    estimator: Any, signature: Signature, inputs: Inputs, known: dict[str, Known], example: Matrix
+) -> tuple[bytes, list[tuple[int | None, Any]]]:
+    """
+    Write an estimator as an ONNX graph.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    signature : Signature
+    inputs : Inputs
+        Turns a matrix of numbers into the table that the estimator was fitted on.
+    known : dict of str to Known
+        Values of each column that is not one of numbers.
+    example : ndarray of shape (1, n_features)
+        A row that the estimator answers, as numbers.
+
+    Returns
+    -------
+    content : bytes
+        Of an ``.onnx`` file.
+    splits : list of (int or None, ndarray)
+        Where trees split which column of the input, None for a computed one.
+
+    Raises
+    ------
+    NotLowerable
+        There is no graph that answers as the estimator.
+    """
+    lowering = Lowering(signature, inputs, known, example)
+    answers = lowering.lower(estimator, lowering.rows())
+    return lowering.model(answers), [(split.position, split.thresholds) for split in lowering.splits]
+
+
+__all__ = ["NotLowerable", "lower"]
