@@ -132,7 +132,9 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     for name in listed.stdout.split():
         if (ROOT / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tmp_path / name)
+            shutil.copy(ROOT / name, tmp_path / name)
+            # Older than the installation: `make run` must not install the copy into the environment it shares.
+            os.utime(tmp_path / name, (0, 0))
     (tmp_path / ".venv").symlink_to(sys.prefix)
     reader = Reader(tmp_path, free_port(), free_port())
     yield reader
