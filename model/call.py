@@ -1,11 +1,24 @@
 """What a front-end knows of a call besides its body."""
 
+import itertools
+import secrets
 import time
 from dataclasses import dataclass, field
 from math import inf
+from typing import Final
 
 from model.errors import InvalidInput
 from model.tensors import Parameters
+
+PROTOCOLS: Final = ("rest", "grpc")
+
+_PROCESS: Final = secrets.token_hex(8)
+_COUNT: Final = itertools.count(1)
+
+
+def new_request_id() -> str:
+    """Return an id for a request that came without one: unique, without the cost of a random number for each."""
+    return f"{_PROCESS}-{next(_COUNT):x}"
 
 
 @dataclass(slots=True)
@@ -16,7 +29,7 @@ class Call:
     Parameters
     ----------
     protocol : str
-        ``rest`` or ``grpc``.
+        One of ``PROTOCOLS``.
     request_id : str
         For the log; not the protocol's ``id``.
     deadline : float or None

@@ -6,7 +6,7 @@ It is counted and timed here, whatever becomes of it.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -14,15 +14,14 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
-from model.call import Call
+from model.call import PROTOCOLS, Call
 from model.errors import ServingError, TooLarge
 from model.logs import log_request
-from model.metrics import Metrics, ServableMetrics
-from model.queue import Admission, Turns, in_thread
+from model.metrics import Load, Metrics, ServableMetrics
+from model.queue import Admission, Queue, in_thread
 from model.servable import Servable
 from model.settings import Settings
-from model.signature.outputs import encode as encode_outputs
-from model.tensors import InferRequest, InferResponse, Tensor
+from model.tensors import InferRequest, InferResponse
 
 _LARGE_BYTES: Final = 65_536
 """Bodies from this size on are decoded in a thread: JSON of it holds the event loop for about a millisecond."""
@@ -48,6 +47,16 @@ class _Passage:
     code: int = 200
 
 
+class _Lane:
+    """What the requests to one servable share: the queue, and the counters of each protocol."""
+
+    __slots__ = ("counters", "queue")
+
+    def __init__(self, queue: Queue, counters: Mapping[str, ServableMetrics]) -> None:
+        self.queue = queue
+        self.counters = counters
+
+
 class Inference:
     """
     Takes requests through the models that answer them.
@@ -58,15 +67,20 @@ class Inference:
     settings : Settings
     executor : Executor
         Runs what may not hold the event loop.
+
+    Attributes
+    ----------
+    admission : Admission
+        Of all requests.
     """
 
     def __init__(self, metrics: Metrics, settings: Settings, executor: Executor) -> None:
         self._metrics = metrics
         self._settings = settings
         self._executor = executor
-        self._admission = Admission(settings.max_in_flight)
-        self._turns: WeakKeyDictionary[Servable, Turns] = WeakKeyDictionary()
-        metrics.watch(lambda: self._admission.in_flight, settings.max_in_flight)
+        self.admission = Admission(settings.max_in_flight)
+        self._lanes: WeakKeyDictionary[Servable, _Lane] = WeakKeyDictionary()
+        metrics.watch(self._load)
 
     async def answer(
         self,
@@ -96,11 +110,14 @@ class Inference:
         passage = _Passage(call.started)
         try:
             servable = passage.servable = select()
-            # Taken now: a version that is unloaded meanwhile takes its counters with it.
-            passage.counters = self._metrics.of(servable.name, servable.version, call.protocol)
+            lane = self._lane(servable)
+            passage.counters = lane.counters[call.protocol]
             call.expire_within(self._settings.request_timeout_seconds)
-            with self._admission.admitted():
-                return await self._answer(servable, decode, encode, call, passage)
+            self.admission.enter()
+            try:
+                return await self._answer(servable, lane.queue, passage, call, decode=decode, encode=encode)
+            finally:
+                self.admission.leave()
         except ServingError as error:
             passage.code = error.http_status
             self._metrics.rejected(error)
@@ -120,10 +137,12 @@ class Inference:
     async def _answer(
         self,
         servable: Servable,
+        queue: Queue,
+        passage: _Passage,
+        call: Call,
+        *,
         decode: Callable[[], InferRequest],
         encode: Callable[[InferRequest, InferResponse], T],
-        call: Call,
-        passage: _Passage,
     ) -> T:
         def decoded() -> tuple[InferRequest, Any]:
             request = decode()
@@ -131,32 +150,41 @@ class Inference:
                 call.shorten(request.parameters)
             return request, servable.inputs.decode(request)
 
-        def run() -> list[Tensor]:
-            passage.started = time.perf_counter()
-            answers = servable.run(table, outputs)
-            passage.finished = time.perf_counter()
-            return encode_outputs(outputs, answers)
-
-        def encoded() -> T:
-            return encode(request, response)
-
         small = call.size_bytes < _LARGE_BYTES
         request, table = decoded() if small else await in_thread(self._executor, decoded, call.deadline)
         passage.rows = self._checked_rows(len(table))
         outputs = servable.outputs.select(request.outputs)
         passage.decoded = time.perf_counter()
-        inline = small and servable.is_short(passage.rows, outputs)
-        tensors = await self._turn(servable).run(run, inline=inline, deadline=call.deadline)
-        response = InferResponse(servable.name, servable.version, tensors, request.id)
-        if sum(tensor.data.size for tensor in tensors) < _LARGE_VALUES:
-            return encoded()
-        return await in_thread(self._executor, encoded, call.deadline)
+        alone = self.admission.in_flight == 1
+        job = await queue.answer(servable, table, outputs, deadline=call.deadline, small=small, alone=alone)
+        passage.started, passage.finished = job.started, job.finished
+        response = InferResponse(servable.name, servable.version, job.tensors, request.id)
+        if sum(tensor.data.size for tensor in job.tensors) < _LARGE_VALUES:
+            return encode(request, response)
+        return await in_thread(self._executor, lambda: encode(request, response), call.deadline)
 
-    def _turn(self, servable: Servable) -> Turns:
-        turns = self._turns.get(servable)
-        if turns is None:
-            turns = self._turns[servable] = Turns(self._executor)
-        return turns
+    def _lane(self, servable: Servable) -> _Lane:
+        lane = self._lanes.get(servable)
+        if lane is None:
+            name, version = servable.name, servable.version
+            # Taken once: a version that is unloaded takes its counters with it, requests in flight or not.
+            counters = {protocol: self._metrics.of(name, version, protocol) for protocol in PROTOCOLS}
+            queue = Queue(
+                self._executor,
+                max_batch_rows=self._settings.max_batch_rows,
+                limit=self._settings.max_queue,
+                observe=self._metrics.runs(name, version),
+            )
+            lane = self._lanes[servable] = _Lane(queue, counters)
+        return lane
+
+    def _load(self) -> Load:
+        """Return how busy the models are, for the metrics."""
+        waiting: dict[tuple[str, str], int] = {}
+        for servable, lane in self._lanes.items():
+            key = (servable.name, servable.version)
+            waiting[key] = waiting.get(key, 0) + len(lane.queue)
+        return Load(self.admission.in_flight, self.admission.limit, waiting, self._settings.max_queue)
 
     def _checked_rows(self, rows: int) -> int:
         if rows > self._settings.max_rows:

@@ -1,18 +1,25 @@
 """
-The way to the estimator: how many may be on it, who goes next, and who has waited too long.
+The way to the estimator: how many may be on it, who goes next and with whom, and who has waited too long.
 
-A request is counted in at once or refused at once. Then each model version is run by one request at a time: estimators
-promise nothing about threads. A run that warm-up measured as short happens on the event loop, any other in a thread.
+A request is counted in at once or refused at once. Then each model version has a queue: what it holds when the model
+is free is answered in one run, up to a limit of rows. Nothing waits for others to come, and there is one run at a time,
+for estimators promise nothing about threads. A run that warm-up measured as short happens on the event loop, any other
+in a thread.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
+from model.batch import Job, Observe, expired, run
 from model.errors import DeadlineExceeded, Overloaded
+from model.servable import Servable
+from model.signature.inputs import X
+from model.signature.schema import Output
 
 T = TypeVar("T")
 
@@ -27,14 +34,15 @@ class Admission:
         Requests admitted at once, over all models.
     """
 
+    __slots__ = ("in_flight", "limit")
+
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.in_flight = 0
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
+    def check(self) -> None:
         """
-        Count a request in for as long as it is being answered.
+        Refuse a request before anything is done for it.
 
         Raises
         ------
@@ -43,71 +51,204 @@ class Admission:
         """
         if self.in_flight >= self.limit:
             raise Overloaded(f"The requests in flight have reached the limit of {self.limit}; try again later.")
+
+    def enter(self) -> None:
+        """
+        Count a request in; whoever is counted in has to leave.
+
+        Raises
+        ------
+        Overloaded
+        """
+        self.check()
         self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
+
+    def leave(self) -> None:
+        """Count a request out, whatever became of it."""
+        self.in_flight -= 1
 
 
-class Turns:
+class Queue:
     """
-    Lets one piece of work after another run on a model version.
+    The requests that wait for one model version, and the run that is going on.
 
     Parameters
     ----------
     executor : Executor
         Runs what may not hold the event loop.
+    max_batch_rows : int
+        Rows that are joined to one run; a single request may have more.
+    limit : int
+        Requests that may wait.
+    observe : callable
+        Told the rows of each run of the model.
     """
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self._lock = asyncio.Lock()
+    # It knows no servable but those of its jobs: who keeps queues by servable would else keep these for ever.
+    __slots__ = ("_busy", "_due", "_executor", "_limit", "_max_batch_rows", "_observe", "_waiting")
 
-    async def run(self, work: Callable[[], T], *, inline: bool, deadline: float | None = None) -> T:
+    def __init__(self, executor: Executor, *, max_batch_rows: int, limit: int, observe: Observe) -> None:
+        self._executor = executor
+        self._max_batch_rows = max_batch_rows
+        self._limit = limit
+        self._observe = observe
+        self._waiting: deque[Job] = deque()
+        self._busy = False
+        self._due = False
+
+    def __len__(self) -> int:
+        """Return the number of requests that wait."""
+        return len(self._waiting)
+
+    async def answer(
+        self,
+        servable: Servable,
+        table: X,
+        outputs: tuple[Output, ...],
+        *,
+        deadline: float | None = None,
+        small: bool = True,
+        alone: bool = False,
+    ) -> Job:
         """
-        Run ``work`` when its turn comes.
+        Run a model when its turn comes, and return the job that holds the answer.
 
         Parameters
         ----------
-        work : callable
-        inline : bool
-            Whether it is short enough for the event loop.
+        servable : Servable
+        table : ndarray, DataFrame or Tensors
+        outputs : tuple of Output
         deadline : float or None
             ``time.monotonic()`` seconds, after which nobody wants the answer.
+        small : bool
+            Whether its values are as small as those that warm-up measured; a long text is not.
+        alone : bool
+            Whether there is no other request that might join it; then a short run happens at once.
 
         Raises
         ------
         DeadlineExceeded
-            The deadline passed; if that was before the turn came, the work was not run.
+            The deadline passed; if that was before the turn came, the model was not run.
+        Overloaded
+            Too many wait already.
+        InvalidInput, ServingError
+            See ``Servable.run``.
         """
-        await self._turn(deadline)
-        if inline:
-            try:
-                return work()
-            finally:
-                self._lock.release()
-        try:
-            future = asyncio.get_running_loop().run_in_executor(self._executor, _unless_late, work, deadline)
-        except BaseException:
-            self._lock.release()
-            raise
-        # The turn ends with the thread, not with the client: a client that leaves does not stop a running thread.
-        future.add_done_callback(lambda _: self._lock.release())
-        return await _before(deadline, future)
+        job = Job(servable, table, outputs, servable.short_rows(outputs) if small else 0, deadline)
+        if alone and job.short and not self._busy and not self._waiting:
+            run((job,), self._observe)
+        else:
+            await self._wait(job)
+        if job.error is not None:
+            raise job.error
+        return job
 
-    async def _turn(self, deadline: float | None) -> None:
-        if deadline is None:
-            await self._lock.acquire()
-            return
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise _expired()
+    async def _wait(self, job: Job) -> None:
+        if len(self._waiting) >= self._limit:
+            raise Overloaded(
+                f"The requests that wait for model {job.servable.name!r} have reached the limit of {self._limit}; "
+                "try again later."
+            )
+        job.waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(job)
+        if self._busy:
+            _wake_in_time(job)
+        else:
+            self._next_turn()
         try:
-            async with asyncio.timeout(remaining):
-                await self._lock.acquire()
-        except TimeoutError:
-            raise _expired() from None
+            await job.waiter
+        finally:
+            if job.timer is not None:
+                job.timer.cancel()
+
+    def _next_turn(self) -> None:
+        """Look at the queue once all that the event loop has in hand was done: what came with it joins the batch."""
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        self._due = False
+        if self._busy:
+            return
+        batch = self._take()
+        if not batch:
+            return
+        # What is short together stays on the event loop, which is worth more than a larger batch.
+        if batch[0].short:
+            run(batch, self._observe)
+            self._finish(batch)
+        else:
+            self._start(batch)
+
+    def _take(self) -> list[Job]:
+        """Take the first that waits, and those that join it; drop those that nobody waits for."""
+        batch: list[Job] = []
+        left: deque[Job] = deque()
+        most = rows = 0
+        for job in self._waiting:
+            if job.abandoned:
+                continue
+            if job.late:
+                _end(job, expired())
+            elif not batch:
+                batch.append(job)
+                rows = job.rows
+                most = job.short_rows if job.short else self._max_batch_rows
+            elif rows + job.rows <= most and job.short >= batch[0].short and batch[0].joins(job):
+                batch.append(job)
+                rows += job.rows
+            else:
+                left.append(job)
+        self._waiting = left
+        return batch
+
+    def _start(self, batch: Sequence[Job]) -> None:
+        """Run a batch in a thread, to whose end the turn lasts: a client that leaves does not stop it."""
+        self._busy = True
+        for job in batch:
+            job.begun = True
+            _wake_in_time(job)
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._executor, run, batch, self._observe)
+        except RuntimeError as error:  # The executor takes no more work.
+            for job in batch:
+                job.error = error
+            self._busy = False
+            self._finish(batch)
+        else:
+            future.add_done_callback(partial(self._done, batch))
+
+    def _done(self, batch: Sequence[Job], future: "asyncio.Future[None]") -> None:
+        self._busy = False
+        error = future.exception() if not future.cancelled() else RuntimeError("The server has stopped.")
+        for job in batch:
+            job.error = job.error or error
+        self._finish(batch)
+
+    def _finish(self, batch: Sequence[Job]) -> None:
+        for job in batch:
+            _end(job)
+        if self._waiting:
+            self._next_turn()
+
+
+def _wake_in_time(job: Job) -> None:
+    """Let the waiter go at the deadline, wherever the job is then."""
+    if job.deadline is not None and job.timer is None:
+        loop = asyncio.get_running_loop()
+        job.timer = loop.call_later(max(0.0, job.deadline - time.monotonic()), _time_out, job)
+
+
+def _time_out(job: Job) -> None:
+    _end(job, DeadlineExceeded("The deadline passed before there was an answer.") if job.begun else expired())
+
+
+def _end(job: Job, error: BaseException | None = None) -> None:
+    if job.waiter is not None and not job.waiter.done():
+        if error is not None:
+            job.error = error
+        job.waiter.set_result(None)
 
 
 async def in_thread(executor: Executor, work: Callable[[], T], deadline: float | None = None) -> T:
@@ -119,11 +260,7 @@ async def in_thread(executor: Executor, work: Callable[[], T], deadline: float |
     DeadlineExceeded
         The deadline passed; if that was before a thread was free, the work was not run.
     """
-    return await _before(deadline, asyncio.get_running_loop().run_in_executor(executor, _unless_late, work, deadline))
-
-
-async def _before(deadline: float | None, future: "asyncio.Future[T]") -> T:
-    """Wait for a running thread, but no longer than the client does."""
+    future = asyncio.get_running_loop().run_in_executor(executor, _unless_late, work, deadline)
     try:
         async with asyncio.timeout(None if deadline is None else deadline - time.monotonic()):
             return await asyncio.shield(future)
@@ -136,9 +273,5 @@ async def _before(deadline: float | None, future: "asyncio.Future[T]") -> T:
 def _unless_late(work: Callable[[], T], deadline: float | None) -> T:
     """Run ``work`` in a thread, which may have been long in coming."""
     if deadline is not None and deadline <= time.monotonic():
-        raise _expired()
+        raise expired()
     return work()
-
-
-def _expired() -> DeadlineExceeded:
-    return DeadlineExceeded("The deadline passed before the request's turn came; the model was not run.")

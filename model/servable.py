@@ -19,14 +19,15 @@ from model.signature.outputs import encode, methods_of
 from model.signature.refusal import explain
 from model.signature.schema import Output
 from model.signature.tensors import Tensors
-from model.tensors import InferRequest, RequestedOutput
+from model.tensors import InferRequest, RequestedOutput, Tensor
 
 INLINE_SECONDS: Final = 200e-6
 """A batch measured under this may run on the event loop; a hop to a thread costs about a fifth of it."""
 _HOPELESS_SECONDS: Final = 0.1
 """A first run over this is not worth measuring again."""
 _MEASURED_RUNS: Final = 5
-_MEASURED_ROWS: Final = (1, 8, 64)
+_MEASURED_ROWS: Final = (1, 4, 16, 64)
+_JOINED_ROWS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -44,6 +45,8 @@ class Servable:
     outputs : Outputs
     inline_rows : mapping of str to int
         Largest batch that warm-up measured under ``INLINE_SECONDS``, by method; none for those it did not.
+    joinable : frozenset of str
+        Methods that warm-up saw answering rows together as they do one by one.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Servable:
     inputs: Inputs
     outputs: Outputs
     inline_rows: Mapping[str, int] = field(default_factory=dict)
+    joinable: frozenset[str] = frozenset()
 
     @property
     def signature(self) -> Signature:
@@ -65,10 +69,14 @@ class Servable:
         project = "onnxruntime" if self.artifact.file_format == "onnx" else "sklearn"
         return f"{project}_{self.artifact.file_format}"
 
-    def is_short(self, rows: int, outputs: Sequence[Output]) -> bool:
-        """Whether so many rows are answered so fast that the event loop may wait for it."""
-        first, *others = methods_of(outputs)
-        return not others and rows <= self.inline_rows.get(first, 0)
+    def short_rows(self, outputs: Sequence[Output]) -> int:
+        """Return how many rows are answered so fast that the event loop may wait for it."""
+        methods = methods_of(outputs)
+        return self.inline_rows.get(methods[0], 0) if len(methods) == 1 else 0
+
+    def joins(self, outputs: Sequence[Output]) -> bool:
+        """Whether rows of several requests may be answered together."""
+        return all(output.method in self.joinable for output in outputs)
 
     def run(self, table: X, outputs: Sequence[Output]) -> dict[str, Any]:
         """
@@ -160,16 +168,43 @@ def warmed_up(servable: Servable) -> Servable:
                 f"{servable.name} version {servable.version or '-'} answers its golden rows with other values in "
                 f"{got.name!r} than were recorded at publishing; it is not served: check the versions of its packages."
             )
-    return _measured(servable, table)
+    methods = {output.method: output for output in servable.signature.outputs}
+    return replace(
+        servable,
+        inline_rows={name: _short(servable, table, output) for name, output in methods.items()},
+        joinable=frozenset(name for name, output in methods.items() if _is_joinable(servable, table, output)),
+    )
 
 
 def _request(servable: Servable, golden: Golden) -> InferRequest:
     return InferRequest(servable.name, servable.version, [tensor_from_json(tensor) for tensor in golden.inputs])
 
 
-def _measured(servable: Servable, table: X) -> Servable:
-    methods = {output.method: output for output in servable.signature.outputs}
-    return replace(servable, inline_rows={name: _short(servable, table, output) for name, output in methods.items()})
+def _is_joinable(servable: Servable, table: X, output: Output) -> bool:
+    """Whether a method answers a few rows alike together and one by one, which one that looks at them all does not."""
+    if isinstance(table, Tensors):
+        return False
+    rows = _head(table, _JOINED_ROWS)
+    values = np.asarray(rows)
+    if not (values != values[0]).any():  # Rows that are all the same tell nothing.
+        return False
+    try:
+        (together,) = encode([output], servable.run(rows, [output]))
+        return all(_answers_alone(servable, rows, output, together, i) for i in range(len(rows)))
+    except ServingError:
+        return False
+
+
+def _answers_alone(servable: Servable, rows: Any, output: Output, together: Tensor, i: int) -> bool:
+    (alone,) = encode([output], servable.run(_head(rows, i + 1, i), [output]))
+    return alike(replace(together, data=together.data[i : i + 1]), alone)
+
+
+def _head(table: Any, stop: int, start: int = 0) -> Any:
+    """Return rows as a request of its own has them."""
+    if isinstance(table, np.ndarray):
+        return table[start:stop].copy()
+    return table.iloc[start:stop].reset_index(drop=True)
 
 
 def _short(servable: Servable, table: X, output: Output) -> int:

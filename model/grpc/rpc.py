@@ -4,14 +4,13 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Never, TypeVar, cast
-from uuid import uuid4
 
 import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 from grpc.aio import ServicerContext
 
-from model.call import Call
+from model.call import Call, new_request_id
 from model.errors import InvalidInput, ServingError
 
 Context = ServicerContext[Any, Any]
@@ -103,7 +102,7 @@ def read_metadata(context: Context) -> Incoming:
             request_id = str(value)
         elif key == "authorization":
             credentials = str(value)
-    return Incoming(request_id or uuid4().hex, credentials)
+    return Incoming(request_id or new_request_id(), credentials)
 
 
 async def abort(context: Context, error: ServingError, request_id: str) -> Never:

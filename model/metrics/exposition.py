@@ -27,7 +27,15 @@ from model.errors import (
     TooLarge,
     Unauthenticated,
 )
-from model.metrics.series import Histogram, ModelSeries, ModelStatistics, ServableMetrics, VersionSeries
+from model.metrics.series import (
+    Histogram,
+    Load,
+    ModelSeries,
+    ModelStatistics,
+    RunMetrics,
+    ServableMetrics,
+    VersionSeries,
+)
 
 REASONS: Final[Mapping[type[ServingError], str]] = {
     DeadlineExceeded: "deadline",
@@ -60,26 +68,15 @@ class Metrics(Collector):
         self._unrouted: _Counts = {}
         self._loads: _Counts = {}
         self._rejected: _Counts = {(reason,): 0 for reason in REASONS.values()}
-        self._in_flight: Callable[[], int] = int
-        self._limit = 0
+        self._load: Callable[[], Load] = Load
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
         self._registry.register(self)
 
-    def watch(self, in_flight: Callable[[], int], limit: int) -> None:
-        """
-        Show the admission's numbers.
-
-        Parameters
-        ----------
-        in_flight : callable
-            Gives the requests in flight when the page is asked for.
-        limit : int
-            Requests in flight at which more are refused.
-        """
-        self._in_flight = in_flight
-        self._limit = limit
+    def watch(self, load: Callable[[], Load]) -> None:
+        """Show how busy the models are, which ``load`` tells when the page is asked for."""
+        self._load = load
 
     def of(self, model: str, version: str, protocol: str) -> ServableMetrics:
         """
@@ -97,6 +94,11 @@ class Metrics(Collector):
             if protocol not in series.protocols:
                 series.protocols[protocol] = ServableMetrics(series, self._lock)
             return series.protocols[protocol]
+
+    def runs(self, model: str, version: str) -> RunMetrics:
+        """Return the counter of a version's runs."""
+        with self._lock:
+            return RunMetrics(self._version(model, version), self._lock)
 
     def unrouted(self, protocol: str, code: int) -> None:
         """Count an inference request that reached no model, such as one for an unknown name, under empty labels."""
@@ -221,8 +223,17 @@ class Metrics(Collector):
         yield _counter("model_loads", "Attempts to load a version", ("model", "result"), self._loads)
 
     def _server_families(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("inference_requests_in_flight", "Requests being answered", value=self._in_flight())
-        yield GaugeMetricFamily("inference_in_flight_limit", "Requests in flight allowed", value=self._limit)
+        load = self._load()
+        yield GaugeMetricFamily("inference_requests_in_flight", "Requests being answered", value=load.in_flight)
+        yield GaugeMetricFamily("inference_in_flight_limit", "Requests in flight allowed", value=load.in_flight_limit)
+        depth = GaugeMetricFamily(
+            "inference_queue_depth", "Requests waiting for the model's turn", labels=("model", "version")
+        )
+        for key, waiting in load.waiting.items():
+            if key in self._versions:
+                depth.add_metric(key, waiting)
+        yield depth
+        yield GaugeMetricFamily("inference_queue_limit", "Requests that may wait for one model", value=load.queue_limit)
         yield _counter("inference_rejected", "Requests turned away", ("reason",), self._rejected)
 
 

@@ -8,8 +8,8 @@ call counts it all under one lock, and the families are made when they are scrap
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
@@ -27,6 +27,27 @@ class Duration:
 
     count: int
     ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """
+    How busy the models are.
+
+    Parameters
+    ----------
+    in_flight, in_flight_limit : int
+        Requests being answered, and how many may be.
+    waiting : dict of (model, version) to int
+        Requests in each queue.
+    queue_limit : int
+        How many may be in each.
+    """
+
+    in_flight: int = 0
+    in_flight_limit: int = 0
+    waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    queue_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +139,7 @@ class VersionSeries:
         self.queue_wait = Histogram(SECONDS)
         self.batch_rows = Histogram(ROWS)
         self.last_inference = 0.0
-        self.rows = self.succeeded = self.failed = 0
+        self.rows = self.runs = self.succeeded = self.failed = 0
         self.success_seconds = self.fail_seconds = 0.0
         self.queue_seconds = self.decode_seconds = self.predict_seconds = self.encode_seconds = 0.0
 
@@ -133,7 +154,7 @@ class VersionSeries:
             version=self.version,
             last_inference_ms=int(self.last_inference * 1000),
             inference_count=self.rows,
-            execution_count=self.succeeded,
+            execution_count=self.runs,
             success=successful(self.success_seconds),
             fail=Duration(self.failed, round(self.fail_seconds * 1e9)),
             queue=successful(self.queue_seconds),
@@ -141,6 +162,26 @@ class VersionSeries:
             compute_infer=successful(self.predict_seconds),
             compute_output=successful(self.encode_seconds),
         )
+
+
+class RunMetrics:
+    """
+    Counts the runs of one version of a model, each of which may answer several requests.
+
+    Made by ``Metrics.runs``; keep it instead of asking for it at each run.
+    """
+
+    __slots__ = ("_lock", "_version")
+
+    def __init__(self, version: VersionSeries, lock: threading.Lock) -> None:
+        self._version = version
+        self._lock = lock
+
+    def __call__(self, rows: int) -> None:
+        """Count a run of so many rows, whatever came of it."""
+        with self._lock:
+            self._version.runs += 1
+            self._version.batch_rows.observe(rows)
 
 
 class ServableMetrics:
@@ -201,7 +242,6 @@ class ServableMetrics:
             version.predict_seconds += predict_seconds
             version.encode_seconds += encode_seconds
             version.queue_wait.observe(queue_seconds)
-            version.batch_rows.observe(rows)
             version.model.preprocess.observe(decode_seconds)
             version.model.predict.observe(predict_seconds)
             version.model.postprocess.observe(encode_seconds)

@@ -1,9 +1,6 @@
 """The ASGI application: path to route, key, handler, and every error to its status."""
 
 import asyncio
-import itertools
-import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -53,7 +50,7 @@ class RestApp:
     ) -> None:
         routes = tuple(route for route in ROUTES if enable_docs or route.path != "/docs")
         document = Document(routes, dataplane, max_body_bytes=max_body_bytes, keys=keys)
-        self._service = Service(dataplane, max_body_bytes, document.render, _new_ids())
+        self._service = Service(dataplane, max_body_bytes, document.render)
         self._router = Router(routes)
         self.draining = False
 
@@ -107,10 +104,3 @@ async def _linger(request: Request, send: Send) -> None:
         async with asyncio.timeout(_LINGER_SECONDS):
             await request.discard()
     await send({"type": "http.response.body", "body": b""})
-
-
-def _new_ids() -> Callable[[], bytes]:
-    """Return what makes request ids: unique, without the cost of a random number for each."""
-    prefix = secrets.token_hex(8).encode()
-    count = itertools.count(1)
-    return lambda: b"%s-%x" % (prefix, next(count))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from model.call import Call
+from model.call import Call, new_request_id
 from model.dataplane import DataPlane
 from model.errors import InvalidInput, ServingError
 from model.rest.asgi import Headers, Receive, Scope
@@ -27,14 +27,11 @@ class Service:
         Limit of a body as sent, and of it decompressed.
     openapi : callable
         Returns the OpenAPI document.
-    new_id : callable
-        Returns an id for a request that came without one.
     """
 
     dataplane: DataPlane
     max_body_bytes: int
     openapi: Callable[[], bytes]
-    new_id: Callable[[], bytes]
 
 
 class Request:
@@ -65,7 +62,7 @@ class Request:
         self.dataplane = service.dataplane
         self.headers: Headers = dict(scope["headers"])
         sent_id = self.headers.get(b"x-request-id")
-        self.id = sent_id if sent_id and _is_request_id(sent_id) else service.new_id()
+        self.id = sent_id if sent_id and _is_request_id(sent_id) else new_request_id().encode()
         self.model = ""
         self.version = ""
 

@@ -110,7 +110,13 @@ class Settings(BaseModel):
     grpc_max_receive_message_length: Count = Field(KSERVE_MESSAGE_BYTES, description="Bytes of a gRPC request.")
     grpc_max_send_message_length: Count = Field(KSERVE_MESSAGE_BYTES, description="Bytes of a gRPC answer.")
     max_rows: Count = Field(10_000, description="Rows in a request; more is 413.")
+    max_batch_rows: Count = Field(
+        64, description="Rows of waiting requests that are joined to one run of a model; 1 runs each by itself."
+    )
     max_in_flight: Count = Field(256, description="Requests in flight; more are 429.")
+    max_queue: Count = Field(
+        128, description="Requests that may wait for one model version, so that a slow one leaves room; more are 429."
+    )
     request_timeout_seconds: float = Field(30.0, gt=0, description="Seconds that a request may take; more is 504.")
     timeout_keep_alive: Count = Field(
         65, description="Seconds that an idle HTTP connection stays open; more than the proxy's in front keeps it."

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from math import isinf, isnan, prod
+from math import isclose, isinf, isnan, prod
 from typing import Any, Final
 
 import httpx
@@ -99,8 +99,8 @@ class Answer:
     outputs: dict[str, Got]
 
 
-def same(left: Answer, right: Answer) -> bool:
-    """Whether two answers are equal to the last bit, a missing value equal to another."""
+def same(left: Answer, right: Answer, *, rtol: float = 0.0) -> bool:
+    """Whether two answers are equal, to the last bit unless `rtol` allows more, a missing value equal to another."""
     if (left.model, left.version, left.id) != (right.model, right.version, right.id):
         return False
     if list(left.outputs) != list(right.outputs):
@@ -109,7 +109,11 @@ def same(left: Answer, right: Answer) -> bool:
     if any((a.datatype, a.shape) != (b.datatype, b.shape) for a, b in pairs):
         return False
     values = chain.from_iterable(zip(a.values, b.values, strict=True) for a, b in pairs)
-    return all(a == b or (_is(isnan, a) and _is(isnan, b)) for a, b in values)
+    return all(a == b or (_is(isnan, a) and _is(isnan, b)) or _close(a, b, rtol) for a, b in values)
+
+
+def _close(a: Any, b: Any, rtol: float) -> bool:
+    return isinstance(a, float) and isinstance(b, float) and isclose(a, b, rel_tol=rtol)
 
 
 def has_infinity(answer: Answer) -> bool:

@@ -9,6 +9,8 @@ from tests.protocol.encodings import Answer, Ask, message, read_grpc, same
 from tests.protocol.layouts import Case, ask, outputs_of, rows_for
 from tests.protocol.wires import WIRES, Clients
 
+LAST_BITS = 1e-12
+"""BLAS adds up in another order where rows of several requests are answered together."""
 MODELS = ("mixed_columns", "fish", "text_column", "logistic_regression", "multi_output_forest", "ridge")
 
 
@@ -29,7 +31,7 @@ def test_everybody_gets_their_own_answer(clients: Clients) -> None:
     with ThreadPoolExecutor(24) as threads:
         answers = list(threads.map(run, jobs))
     assert len(jobs) == 720
-    assert [job for job, answer in zip(jobs, answers, strict=True) if not same(answer, alone[job[1]])] == []
+    assert [job for job, answer in zip(jobs, answers, strict=True) if not same(answer, alone[job[1]], rtol=LAST_BITS)] == []
 
 
 def test_a_call_may_be_compressed(clients: Clients) -> None:

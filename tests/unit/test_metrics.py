@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from model.errors import InvalidInput, MethodNotAllowed, NotReady, Overloaded, ServingError, TooLarge
-from model.metrics import REASONS, SECONDS, Duration, Metrics, ModelStatistics, ServableMetrics
+from model.metrics import REASONS, SECONDS, Duration, Load, Metrics, ModelStatistics, ServableMetrics
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;q=0.3,*/*;q=0.2"
@@ -30,6 +30,8 @@ def metrics() -> Metrics:
     with metrics.loading("penguins"):
         metrics.loaded("penguins", "3", sha256="ab12", sklearn="1.9.0", verified=True)
     observe(metrics.of("penguins", "3", "rest"))
+    metrics.runs("penguins", "3")(4)
+    metrics.watch(lambda: Load(1, 256, {("penguins", "3"): 1}, 128))
     return metrics
 
 
@@ -76,8 +78,10 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
         ("model_info", VERSION | {"sha256": "ab12", "sklearn": "1.9.0", "verified": "true"}, 1),
         ("model_loads_total", {"model": "penguins", "result": "success"}, 1),
         ("model_loads_total", {"model": "penguins", "result": "failure"}, 0),
-        ("inference_requests_in_flight", {}, 0),
-        ("inference_in_flight_limit", {}, 0),
+        ("inference_requests_in_flight", {}, 1),
+        ("inference_in_flight_limit", {}, 256),
+        ("inference_queue_depth", VERSION, 1),
+        ("inference_queue_limit", {}, 128),
         ("inference_rejected_total", {"reason": "overloaded"}, 0),
     ],
 )
@@ -142,6 +146,8 @@ def test_statistics_cover_both_protocols(metrics: Metrics) -> None:
     grpc = metrics.of("penguins", "3", "grpc")
     observe(grpc)
     observe(grpc, code=500)
+    for _ in range(2):
+        metrics.runs("penguins", "3")(4)
     statistics = grpc.statistics()
     assert before * 1000 - 1 <= statistics.last_inference_ms <= time.time() * 1000
     assert statistics == metrics.statistics("penguins", "3")
@@ -150,7 +156,7 @@ def test_statistics_cover_both_protocols(metrics: Metrics) -> None:
         version="3",
         last_inference_ms=statistics.last_inference_ms,
         inference_count=8,
-        execution_count=2,
+        execution_count=3,
         success=Duration(2, 500_000_000),
         fail=Duration(1, 250_000_000),
         queue=Duration(2, 1_000_000),
@@ -218,11 +224,12 @@ def test_what_is_turned_away_is_counted_by_reason(error: ServingError, reason: s
 
 
 def test_the_admissions_numbers_are_read_when_asked_for(metrics: Metrics) -> None:
-    in_flight = [0]
-    metrics.watch(lambda: in_flight[0], 256)
-    in_flight[0] = 3
+    loads = [Load(), Load(3, 256, {("penguins", "3"): 2}, 128)]
+    metrics.watch(lambda: loads[-1])
     assert value(metrics, "inference_requests_in_flight") == 3
     assert value(metrics, "inference_in_flight_limit") == 256
+    assert value(metrics, "inference_queue_depth", model="penguins", version="3") == 2
+    assert value(metrics, "inference_queue_limit") == 128
 
 
 def test_no_count_is_lost_between_threads() -> None:

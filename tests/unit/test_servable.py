@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -144,28 +145,64 @@ class TestItsSpeed:
     def test_lets_what_is_short_run_on_the_event_loop(self, request: pytest.FixtureRequest, name: str) -> None:
         servable = load_servable(request.getfixturevalue(name), name, POLICY)
         assert servable.inline_rows["predict"] == 64
-        assert servable.is_short(64, outputs(servable))
-        assert not servable.is_short(65, outputs(servable))
+        assert servable.short_rows(outputs(servable)) == 64
 
     def test_is_measured_by_method_and_rows(self, points: Path, clock: Clock) -> None:
-        clock |= {("predict_proba", 8): 1.0, ("decision_function", 1): 1.0}
+        clock |= {("predict_proba", 16): 1.0, ("decision_function", 1): 1.0}
         servable = load_servable(points, "points", POLICY)
         assert servable.inline_rows["predict"] == 64
-        assert servable.inline_rows["predict_proba"] == 1
+        assert servable.inline_rows["predict_proba"] == 4
         assert servable.inline_rows["decision_function"] == 0
-        assert servable.is_short(1, outputs(servable, "predict_proba"))
-        assert not servable.is_short(1, outputs(servable, "decision_function"))
+        assert servable.short_rows(outputs(servable, "predict_proba")) == 4
+        assert servable.short_rows(outputs(servable, "decision_function")) == 0
 
     @pytest.mark.usefixtures("clock")
     def test_is_not_trusted_for_several_methods_at_once(self, points: Path) -> None:
         servable = load_servable(points, "points", POLICY)
-        assert not servable.is_short(1, outputs(servable, "predict", "predict_proba"))
+        assert servable.short_rows(outputs(servable, "predict", "predict_proba")) == 0
 
     def test_is_really_measured(self, points: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "INLINE_SECONDS", 60.0)
         assert set(load_servable(points, "points", POLICY).inline_rows.values()) == {64}
         monkeypatch.setattr(module, "INLINE_SECONDS", 0.0)
         assert set(load_servable(points, "points", POLICY).inline_rows.values()) == {0}
+
+
+class Centred(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """Takes the mean of the rows it is asked for from them, so that an answer depends on the neighbours."""
+
+    def fit(self, X: Any, y: Any = None) -> "Centred":
+        self.fitted_ = True
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return X - X.mean(axis=0)
+
+
+class TestItsBatches:
+    def test_may_be_of_several_requests(self, points: Path, places: Path) -> None:
+        for name, directory in (("points", points), ("places", places)):
+            servable = load_servable(directory, name, POLICY)
+            assert servable.joinable == {output.method for output in servable.signature.outputs}
+            assert servable.joins(outputs(servable, "predict", "predict_proba"))
+
+    def test_may_not_where_answers_depend_on_the_neighbours(self, tmp_path: Path) -> None:
+        X = np.random.default_rng(3).normal(size=(20, 2))
+        directory = publish(
+            make_pipeline(Centred(), LogisticRegression()).fit(X, X[:, 0] > 0), X, name="m", root=tmp_path
+        )
+        servable = load_servable(directory, "m", POLICY)
+        assert "predict_proba" not in servable.joinable
+        assert not servable.joins(outputs(servable, "predict_proba"))
+
+    def test_may_not_where_nothing_has_shown_it(self, tmp_path: Path) -> None:
+        (tmp_path / "model.pkl").write_bytes(pickle.dumps(LogisticRegression().fit([[0.0], [1.0]], [0, 1])))
+        assert load_servable(tmp_path, "bare", POLICY).joinable == frozenset()
+
+    def test_may_not_where_the_rows_to_try_are_all_the_same(self, tmp_path: Path) -> None:
+        X = np.ones((20, 2))
+        directory = publish(LogisticRegression().fit(X, np.arange(20) % 2), X, name="m", root=tmp_path)
+        assert load_servable(directory, "m", POLICY).joinable == frozenset()
 
 
 class TestRunning:
