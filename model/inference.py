@@ -155,8 +155,7 @@ class Inference:
         passage.rows = self._checked_rows(len(table))
         outputs = servable.outputs.select(request.outputs)
         passage.decoded = time.perf_counter()
-        alone = self.admission.in_flight == 1
-        job = await queue.answer(servable, table, outputs, deadline=call.deadline, small=small, alone=alone)
+        job = await queue.answer(servable, table, outputs, deadline=call.deadline, small=small)
         passage.started, passage.finished = job.started, job.finished
         response = InferResponse(servable.name, servable.version, job.tensors, request.id)
         if sum(tensor.data.size for tensor in job.tensors) < _LARGE_VALUES:

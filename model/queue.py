@@ -5,6 +5,10 @@ A request is counted in at once or refused at once. Then each model version has 
 is free is answered in one run, up to a limit of rows. Nothing waits for others to come, and there is one run at a time,
 for estimators promise nothing about threads. A run that warm-up measured as short happens on the event loop, any other
 in a thread.
+
+A short run could always happen at once. But where many clients ask, the event loop has several requests in hand, each of
+which would be run by itself. So now and then a request lets those go first that are in hand, and joins them; as long as
+there are any, the others do the same.
 """
 
 import asyncio
@@ -13,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from model.batch import Job, Observe, expired, run
 from model.errors import DeadlineExceeded, Overloaded
@@ -22,6 +26,9 @@ from model.signature.inputs import X
 from model.signature.schema import Output
 
 T = TypeVar("T")
+
+_LOOK_EVERY: Final = 16
+"""Short runs at once between two looks whether others are in hand; a look costs a few microseconds."""
 
 
 class Admission:
@@ -85,7 +92,7 @@ class Queue:
     """
 
     # It knows no servable but those of its jobs: who keeps queues by servable would else keep these for ever.
-    __slots__ = ("_busy", "_due", "_executor", "_limit", "_max_batch_rows", "_observe", "_waiting")
+    __slots__ = ("_at_once", "_busy", "_due", "_executor", "_limit", "_max_batch_rows", "_observe", "_waiting")
 
     def __init__(self, executor: Executor, *, max_batch_rows: int, limit: int, observe: Observe) -> None:
         self._executor = executor
@@ -95,6 +102,7 @@ class Queue:
         self._waiting: deque[Job] = deque()
         self._busy = False
         self._due = False
+        self._at_once = 0
 
     def __len__(self) -> int:
         """Return the number of requests that wait."""
@@ -108,7 +116,6 @@ class Queue:
         *,
         deadline: float | None = None,
         small: bool = True,
-        alone: bool = False,
     ) -> Job:
         """
         Run a model when its turn comes, and return the job that holds the answer.
@@ -122,8 +129,6 @@ class Queue:
             ``time.monotonic()`` seconds, after which nobody wants the answer.
         small : bool
             Whether its values are as small as those that warm-up measured; a long text is not.
-        alone : bool
-            Whether there is no other request that might join it; then a short run happens at once.
 
         Raises
         ------
@@ -135,7 +140,8 @@ class Queue:
             See ``Servable.run``.
         """
         job = Job(servable, table, outputs, servable.short_rows(outputs) if small else 0, deadline)
-        if alone and job.short and not self._busy and not self._waiting:
+        if self._at_once and job.short and not self._busy and not self._waiting:
+            self._at_once -= 1
             run((job,), self._observe)
         else:
             await self._wait(job)
@@ -174,6 +180,7 @@ class Queue:
         batch = self._take()
         if not batch:
             return
+        self._at_once = _LOOK_EVERY if len(batch) == 1 else 0
         # What is short together stays on the event loop, which is worth more than a larger batch.
         if batch[0].short:
             run(batch, self._observe)

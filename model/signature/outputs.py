@@ -58,6 +58,8 @@ class Outputs:
 
 def methods_of(outputs: Sequence[Output]) -> tuple[str, ...]:
     """Return the estimator's methods behind ``outputs``, each once."""
+    if len(outputs) == 1:
+        return (outputs[0].method,)
     return tuple(dict.fromkeys(output.method for output in outputs))
 
 

@@ -31,7 +31,9 @@ def test_everybody_gets_their_own_answer(clients: Clients) -> None:
     with ThreadPoolExecutor(24) as threads:
         answers = list(threads.map(run, jobs))
     assert len(jobs) == 720
-    assert [job for job, answer in zip(jobs, answers, strict=True) if not same(answer, alone[job[1]], rtol=LAST_BITS)] == []
+    assert [
+        job for job, answer in zip(jobs, answers, strict=True) if not same(answer, alone[job[1]], rtol=LAST_BITS)
+    ] == []
 
 
 def test_a_call_may_be_compressed(clients: Clients) -> None:

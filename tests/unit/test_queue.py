@@ -151,28 +151,26 @@ class TestAdmission:
 
 @pytest.mark.asyncio
 class TestARun:
-    @pytest.mark.parametrize("alone", [True, False])
     @pytest.mark.parametrize(("short", "on_the_loop"), [(1, False), (2, True)])
     @pytest.mark.parametrize("seconds", [None, SOON])
     async def test_happens_where_it_may(
-        self, queue: Queue, model: Model, seconds: float | None, short: int, *, on_the_loop: bool, alone: bool
+        self, queue: Queue, model: Model, seconds: float | None, short: int, *, on_the_loop: bool
     ) -> None:
         model.short = short
         deadline = None if seconds is None else seconds_from_now(seconds)
-        assert await ask(queue, model, 1, 2, alone=alone, deadline=deadline) == [1, 2]
+        assert await ask(queue, model, 1, 2, deadline=deadline) == [1, 2]
         assert [thread == threading.get_ident() for thread in model.threads] == [on_the_loop]
 
-    @pytest.mark.parametrize("alone", [True, False])
     @pytest.mark.parametrize("short", [0, 9])
     @pytest.mark.parametrize("error", [ValueError("bad"), TimeoutError("slow"), DeadlineExceeded("late")])
     async def test_that_fails_raises_and_the_next_goes_on(
-        self, queue: Queue, model: Model, error: Exception, short: int, *, alone: bool
+        self, queue: Queue, model: Model, error: Exception, short: int
     ) -> None:
         model.short, model.refused, model.error = short, 1, error
         with pytest.raises(type(error)) as caught:
-            await ask(queue, model, 1, alone=alone)
+            await ask(queue, model, 1)
         assert str(caught.value) == str(error)
-        assert await ask(queue, model, 2, alone=alone) == [2]
+        assert await ask(queue, model, 2) == [2]
 
     async def test_is_the_only_one(self, queue: Queue, model: Model) -> None:
         model.joinable = False
@@ -194,7 +192,7 @@ class TestARun:
     async def test_of_a_short_one_waits_for_a_thread(self, queue: Queue, model: Model) -> None:
         first = await held_up(queue, model)
         model.short = 9
-        second = ask(queue, model, 1, alone=True)
+        second = ask(queue, model, 1)
         await settled()
         assert not second.done()
         model.finish.set()
@@ -239,6 +237,33 @@ class TestABatch:
         assert await asyncio.gather(*tasks) == [[i] for i in range(5)]
         assert model.runs == [[0, 1, 2, 3, 4]]
         assert set(model.threads) == {threading.get_ident()}
+
+    async def test_of_short_ones_is_looked_for_now_and_then(self, queue: Queue, model: Model) -> None:
+        model.short = 8
+        for i in range(40):
+            assert await ask(queue, model, i) == [i]
+        model.runs.clear()
+        for _ in range(3):
+            await asyncio.gather(*[ask(queue, model, i) for i in range(8)])
+        joined = [len(run) for run in model.runs if len(run) > 1]
+        assert joined
+        assert joined[1:] == [8] * (len(joined) - 1)
+        assert model.runs[-1] == [0, 1, 2, 3, 4, 5, 6, 7], "once several were found, they go on being joined"
+
+    async def test_is_not_looked_for_again_at_once_where_nobody_came(self, queue: Queue, model: Model) -> None:
+        model.short = 8
+        await ask(queue, model, 0)
+
+        async def turns() -> int:
+            """Count the turns of the event loop that a request takes."""
+            task, count = ask(queue, model, 1), 0
+            while not task.done():
+                await asyncio.sleep(0)
+                count += 1
+            return count
+
+        counts = [await turns() for _ in range(34)]
+        assert counts.count(min(counts)) == 32
 
     async def test_has_no_more_rows_than_the_limit(self, queue: Queue, model: Model) -> None:
         tasks = [ask(queue, model, *[i] * 3) for i in range(5)]
@@ -350,12 +375,11 @@ def test_everyone_gets_the_answer_to_their_own_rows(short: int, asked: list[tupl
 
 @pytest.mark.asyncio
 class TestADeadline:
-    @pytest.mark.parametrize("alone", [True, False])
     @pytest.mark.parametrize("short", [0, 9])
-    async def test_that_has_passed_runs_nothing(self, queue: Queue, model: Model, short: int, *, alone: bool) -> None:
+    async def test_that_has_passed_runs_nothing(self, queue: Queue, model: Model, short: int) -> None:
         model.short = short
         with pytest.raises(DeadlineExceeded) as caught:
-            await ask(queue, model, 1, deadline=time.monotonic(), alone=alone)
+            await ask(queue, model, 1, deadline=time.monotonic())
         assert str(caught.value) == "The deadline passed before the request's turn came; the model was not run."
         assert model.runs == []
 
