@@ -116,7 +116,9 @@ def imported(package: str) -> set[str]:
     return {name.split(".")[0] for name in plain | named}
 
 
-@pytest.mark.parametrize(("package", "extras"), [("model", (*SERVING, "accelerate")), ("training", ("train",))])
+@pytest.mark.parametrize(
+    ("package", "extras"), [("model", (*SERVING, "accelerate", "signing")), ("training", ("train",))]
+)
 def test_every_library_that_a_package_imports_is_asked_for(package: str, extras: tuple[str, ...]) -> None:
     asked = {name_in_lock(requirement) for requirement in wanted(*extras)} | {"sklearn-kserve"}
     libraries = imported(package) - set(sys.stdlib_module_names) - {"model", "training"}
