@@ -18,7 +18,8 @@ COMMANDS: Final = {
     "serve": "serve models over REST and gRPC; the default",
     "publish": "turn a fitted estimator into a version that can be served",
     "inspect": "show what a version holds",
-    "verify": "check a version against its manifest",
+    "verify": "check a version against its manifest, and its signature against a key",
+    "sign": "sign a version with your own key",
     "accelerate": "look for a faster engine for a published version",
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from model.artifact.engines import ENGINES, Accelerated, find_engine
 from model.artifact.loading import LoadPolicy, load
 from model.artifact.manifest import MANIFEST_FILE, Manifest
+from model.artifact.seal import SIGNATURE_FILE, is_signed
 from model.artifact.staging import write_file
 from model.codec.json_tensor import tensor_from_json
 from model.engine import EngineName, EngineRecord
@@ -20,7 +21,8 @@ def accelerate_version(
     Look for a faster engine for a published version, and let it have that.
 
     The version is verified first, and is whole at any moment: the engine's file is written beside what is there, then
-    the manifest is replaced. Accelerating again changes nothing unless another engine is found.
+    the manifest is replaced. Accelerating again changes nothing unless another engine is found. A signed version stays
+    as it was signed.
 
     Parameters
     ----------
@@ -41,8 +43,13 @@ def accelerate_version(
     UntrustedArtifact
         The version is not what its manifest says.
     ArtifactError
-        It can't be loaded here, or not be written to.
+        It can't be loaded here, or not be written to; or it is signed.
     """
+    if is_signed(directory):
+        raise ArtifactError(
+            f"{directory} is signed, and another engine would make its signature void; "
+            f"take {SIGNATURE_FILE} away, accelerate, then sign it anew: sklearn-kserve sign."
+        )
     artifact = load(directory, policy=LoadPolicy(require_manifest=True, skops_trusted=skops_trusted))
     manifest = artifact.manifest
     if manifest is None or manifest.estimator.format == "onnx":

@@ -1,4 +1,4 @@
-"""The commands ``publish``, ``inspect``, ``verify`` and ``accelerate``."""
+"""The commands ``publish``, ``inspect``, ``verify``, ``sign`` and ``accelerate``."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from typing import Any
 
 from model.artifact.acceleration import accelerate_version
 from model.artifact.bare import ONNX_SUFFIX
+from model.artifact.bundle import read_keys
 from model.artifact.digest import opened
 from model.artifact.engines import ENGINES
 from model.artifact.manifest import read_manifest
@@ -16,6 +17,8 @@ from model.artifact.networks import publish_network
 from model.artifact.publishing import publish
 from model.artifact.report import describe_engine, describe_manifest, summarize
 from model.artifact.rows import read_rows
+from model.artifact.seal import is_signed
+from model.artifact.signing import sign_version
 from model.artifact.unpickle import read_estimator
 from model.artifact.verification import verify
 from model.errors import ArtifactError
@@ -25,7 +28,7 @@ Command = Callable[[argparse.Namespace], None]
 
 def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """
-    Add the four commands to a command line.
+    Add the commands that handle artifacts to a command line.
 
     Each parser sets ``func``, a function of the parsed arguments that returns the exit code: 0 if done, 1 if refused.
     Wrong usage ends with 2 in argparse.
@@ -37,8 +40,17 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     inspecting.set_defaults(func=inspect_command)
     verifying = subparsers.add_parser("verify", help="check every digest and every version pin of a version")
     verifying.add_argument("directory", type=Path, metavar="VERSION_DIR")
+    verifying.add_argument(
+        "--verify_key",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="PUBLIC_PEM",
+        help="refuse what no such key has signed; may be repeated",
+    )
     verifying.add_argument("--code_dir", type=Path, help="directory of the model's own modules")
     verifying.set_defaults(func=verify_command)
+    _add_sign(subparsers)
     _add_accelerate(subparsers)
 
 
@@ -64,7 +76,17 @@ def _add_publish(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
         default=True,
         help="look for a faster engine that answers as scikit-learn does",
     )
+    parser.add_argument("--private_key", type=Path, metavar="PEM", help="sign the version with it")
     parser.set_defaults(func=publish_command, usage_error=parser.error)
+
+
+def _add_sign(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("sign", help="sign a version with your own key")
+    parser.add_argument("directory", type=Path, metavar="VERSION_DIR")
+    parser.add_argument(
+        "--private_key", required=True, type=Path, metavar="PEM", help="of an elliptic curve, not encrypted"
+    )
+    parser.set_defaults(func=sign_command)
 
 
 def _add_accelerate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -114,7 +136,9 @@ def _published_network(args: argparse.Namespace) -> Path:
     if args.sample is not None:
         args.usage_error("an ONNX file tells its own input: leave out --sample")
     content = args.estimator.read_bytes()
-    return publish_network(content, name=args.name, root=args.root, metrics=dict(args.metric))
+    return publish_network(
+        content, name=args.name, root=args.root, metrics=dict(args.metric), private_key=args.private_key
+    )
 
 
 def _published(args: argparse.Namespace) -> Path:
@@ -129,6 +153,7 @@ def _published(args: argparse.Namespace) -> Path:
         metrics=dict(args.metric),
         file_format=args.format,
         accelerate=args.accelerate,
+        private_key=args.private_key,
     )
 
 
@@ -136,16 +161,27 @@ def _published(args: argparse.Namespace) -> Path:
 def inspect_command(args: argparse.Namespace) -> None:
     """Print the manifest of a version, which is read but not held against the files."""
     manifest = read_manifest(args.directory)
-    sys.stdout.write(manifest.to_json().decode() if args.json else describe_manifest(manifest))
+    words = describe_manifest(manifest, signed=is_signed(args.directory))
+    sys.stdout.write(manifest.to_json().decode() if args.json else words)
 
 
 @_exit_code
 def verify_command(args: argparse.Namespace) -> None:
     """Verify a version, and say so."""
     _import_from(args.code_dir)
-    verified = verify(args.directory, require_manifest=True)
+    verified = verify(args.directory, require_manifest=True, keys=read_keys(args.verify_key))
     _warn(verified.warnings)
-    sys.stdout.write(f"verified: {args.directory}\n")
+    if verified.signed_by is None and is_signed(args.directory):
+        _warn((f"{args.directory} is signed, which was not looked at; give the public key: --verify_key.",))
+    signed = f", signed with the key of {verified.signed_by.path}" if verified.signed_by else ""
+    sys.stdout.write(f"verified: {args.directory}{signed}\n")
+
+
+@_exit_code
+def sign_command(args: argparse.Namespace) -> None:
+    """Sign a version, and print the key's fingerprint."""
+    key = sign_version(args.directory, args.private_key)
+    sys.stdout.write(f"signed: {args.directory}, key {key.fingerprint[:16]}\n")
 
 
 @_exit_code

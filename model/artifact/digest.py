@@ -43,6 +43,19 @@ def _descriptor(path: Path) -> int:
     return descriptor
 
 
+def content(path: Path) -> bytes:
+    """
+    Return what a small file of an artifact holds.
+
+    Raises
+    ------
+    UntrustedArtifact, ArtifactError
+        See ``opened``.
+    """
+    with opened(path) as file:
+        return file.read()
+
+
 def sha256(file: BufferedReader) -> str:
     """Return the hex digest of a whole file, and wind it back to its start."""
     file.seek(0)

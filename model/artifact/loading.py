@@ -6,6 +6,7 @@ from typing import Any
 
 import sklearn
 
+from model.artifact.bundle import VerifyKey
 from model.artifact.digest import sha256
 from model.artifact.engines import usable_program
 from model.artifact.example import example_rows
@@ -31,10 +32,13 @@ class LoadPolicy:
         Refuse what no manifest vouches for.
     skops_trusted : tuple of str
         Full names of types that skops files may hold, besides those that skops itself trusts.
+    keys : tuple of VerifyKey
+        Refuse what none of them has signed; empty, signatures are not looked at.
     """
 
     require_manifest: bool = False
     skops_trusted: tuple[str, ...] = ()
+    keys: tuple[VerifyKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def load(directory: Path, *, policy: LoadPolicy) -> Artifact:
     ArtifactError
         It can't be loaded here, or does not tell what its input is.
     """
-    with examined(directory, require_manifest=policy.require_manifest) as (verified, file):
+    with examined(directory, require_manifest=policy.require_manifest, keys=policy.keys) as (verified, file):
         digest = sha256(file) if verified.manifest is None else verified.manifest.files[verified.estimator.name]
         if verified.serialization == "onnx":
             return _network(verified, OnnxNetwork(file.read(), str(verified.estimator)), digest)

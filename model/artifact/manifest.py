@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from model.artifact.digest import opened
+from model.artifact.digest import content
 from model.artifact.names import is_file_name, is_model_name
 from model.codec.json_tensor import tensor_from_json
 from model.engine.record import EngineRecord
@@ -199,12 +199,18 @@ def read_manifest(directory: Path) -> Manifest:
         It is missing, damaged, or of a schema that this build does not read.
     """
     path = directory / MANIFEST_FILE
-    with opened(path) as file:
-        data = file.read()
-    return _parsed(data, path)
+    return manifest_of(content(path), path)
 
 
-def _parsed(data: bytes, path: Path) -> Manifest:
+def manifest_of(data: bytes, path: Path) -> Manifest:
+    """
+    Return the manifest that a file holds.
+
+    Raises
+    ------
+    UntrustedArtifact
+        See ``read_manifest``.
+    """
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -241,5 +247,6 @@ __all__ = [
     "Golden",
     "Manifest",
     "Requirement",
+    "manifest_of",
     "read_manifest",
 ]

@@ -20,6 +20,8 @@ from model.artifact.manifest import (
 from model.artifact.metrics import checked_metrics
 from model.artifact.names import check_model_name
 from model.artifact.pins import current_environment
+from model.artifact.seal import SIGNATURE_FILE
+from model.artifact.signing import make_signature
 from model.artifact.staging import Staging, staging
 from model.codec.json_tensor import tensor_to_json
 from model.engine.network import OnnxNetwork
@@ -34,7 +36,14 @@ _MOST_VALUES: Final = 20_000
 """Values of one tensor beyond which golden rows are left out, lest the manifest outgrow the network."""
 
 
-def publish_network(content: bytes, *, name: str, root: Path, metrics: Mapping[str, float] | None = None) -> Path:
+def publish_network(
+    content: bytes,
+    *,
+    name: str,
+    root: Path,
+    metrics: Mapping[str, float] | None = None,
+    private_key: Path | None = None,
+) -> Path:
     """
     Write a new version of a model that is a network.
 
@@ -49,6 +58,8 @@ def publish_network(content: bytes, *, name: str, root: Path, metrics: Mapping[s
     root : Path
         Versions are written to ``<root>/<name>/<version>/``.
     metrics : mapping of str to float, optional
+    private_key : Path, optional
+        Sign the version with it; see ``sign_version``.
 
     Returns
     -------
@@ -58,7 +69,7 @@ def publish_network(content: bytes, *, name: str, root: Path, metrics: Mapping[s
     Raises
     ------
     ArtifactError
-        onnxruntime does not run it, or it can't be written.
+        onnxruntime does not run it, the key can't be used, or it can't be written.
     """
     check_model_name(name)
     network = OnnxNetwork(content, "The network")
@@ -77,14 +88,14 @@ def publish_network(content: bytes, *, name: str, root: Path, metrics: Mapping[s
     )
     try:
         with staging(root / name) as stage:
-            return _written(stage, content, describe)
+            return _written(stage, content, describe, private_key)
     except OSError as error:
         raise ArtifactError(
             f"{root / name} can't be written: {error.strerror or error}; nothing was published, make room or mend the permissions."
         ) from error
 
 
-def _written(stage: Staging, content: bytes, describe: "partial[Manifest]") -> Path:
+def _written(stage: Staging, content: bytes, describe: "partial[Manifest]", private_key: Path | None) -> Path:
     stage.write(_FILE, lambda file: file.write(content))
     with opened(stage.path / _FILE) as file:
         files = {_FILE: sha256(file)}
@@ -92,6 +103,9 @@ def _written(stage: Staging, content: bytes, describe: "partial[Manifest]") -> P
     def describe_version(version: int) -> None:
         text = describe(version=version, files=files).to_json()
         stage.write(MANIFEST_FILE, lambda file: file.write(text))
+        if private_key is not None:
+            signature, _ = make_signature(stage.path, private_key)
+            stage.write(SIGNATURE_FILE, lambda file: file.write(signature))
 
     return stage.become(describe_version)
 

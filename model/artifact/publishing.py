@@ -16,6 +16,8 @@ from model.artifact.metrics import checked_metrics
 from model.artifact.modules import required_modules
 from model.artifact.names import check_model_name, is_file_name
 from model.artifact.pins import current_environment
+from model.artifact.seal import SIGNATURE_FILE
+from model.artifact.signing import make_signature
 from model.artifact.staging import Staging, staging
 from model.engine import engine_of
 from model.errors import ArtifactError
@@ -33,6 +35,7 @@ def publish(
     code_commit: str | None = None,
     extra_files: Mapping[str, bytes] | None = None,
     accelerate: bool = True,
+    private_key: Path | None = None,
 ) -> Path:
     """
     Write a new version of a model.
@@ -59,6 +62,8 @@ def publish(
     accelerate : bool
         Look for a faster engine that answers as scikit-learn does. Where there is none, scikit-learn serves, and the
         manifest says why.
+    private_key : Path, optional
+        Sign the version with it, so that it is never there unsigned; see ``sign_version``.
 
     Returns
     -------
@@ -68,7 +73,8 @@ def publish(
     Raises
     ------
     ArtifactError
-        The sample does not fit, the estimator can't be written or does not survive it, or the disk is full.
+        The sample does not fit, the estimator can't be written or does not survive it, the key can't be used, or the
+        disk is full.
     """
     check_model_name(name)
     files = {file: _bytes(content) for file, content in _checked_files(extra_files or {}).items()}
@@ -93,7 +99,7 @@ def publish(
         files[f"model.{found.record.name}"] = _bytes(found.content)
     try:
         with staging(root / name) as stage:
-            return _written(stage, files, describe)
+            return _written(stage, files, describe, private_key)
     except OSError as error:
         raise ArtifactError(
             f"{root / name} can't be written: {error.strerror or error}; nothing was published, make room or mend the permissions."
@@ -101,7 +107,10 @@ def publish(
 
 
 def _written(
-    stage: Staging, files: Mapping[str, Callable[[BinaryIO], object]], describe: Callable[..., Manifest]
+    stage: Staging,
+    files: Mapping[str, Callable[[BinaryIO], object]],
+    describe: Callable[..., Manifest],
+    private_key: Path | None,
 ) -> Path:
     for name, write in files.items():
         stage.write(name, write)
@@ -110,6 +119,9 @@ def _written(
     def describe_version(version: int) -> None:
         manifest = describe(version=version, files=digests)
         stage.write(MANIFEST_FILE, _bytes(manifest.to_json()))
+        if private_key is not None:
+            signature, _ = make_signature(stage.path, private_key)
+            stage.write(SIGNATURE_FILE, _bytes(signature))
 
     _survives(stage.path, describe(version=1, files=digests))
     return stage.become(describe_version)

@@ -3,15 +3,29 @@
 from collections.abc import Iterator, Sequence
 
 from model.artifact.manifest import Manifest, Requirement
+from model.artifact.seal import SIGNATURE_FILE
 from model.engine import Parity
 from model.signature.schema import Column, Output, Scalar
 
 _MOST_LISTED = 5
 
 
-def describe_manifest(manifest: Manifest) -> str:
-    """Return all of a manifest that a person reads it for, as text of several lines."""
-    return "\n".join([*_head(manifest), "", *_inputs(manifest), "", *_outputs(manifest), "", *_tail(manifest)]) + "\n"
+def describe_manifest(manifest: Manifest, *, signed: bool) -> str:
+    """
+    Return all of a manifest that a person reads it for, as text of several lines.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    signed : bool
+        Whether there is a signature beside it.
+    """
+    return (
+        "\n".join(
+            [*_head(manifest, signed=signed), "", *_inputs(manifest), "", *_outputs(manifest), "", *_tail(manifest)]
+        )
+        + "\n"
+    )
 
 
 def summarize(manifest: Manifest) -> str:
@@ -32,10 +46,11 @@ def describe_engine(manifest: Manifest) -> str:
     return "\n".join([f"{manifest.name} version {manifest.version}", *_engine(manifest)]) + "\n"
 
 
-def _head(manifest: Manifest) -> Iterator[str]:
+def _head(manifest: Manifest, *, signed: bool) -> Iterator[str]:
     yield f"{manifest.name} version {manifest.version}"
     yield f"  created    {manifest.created.isoformat(timespec='seconds')}"
     yield f"  git commit {manifest.git_commit or 'unknown'}"
+    yield f"  signed     {f'{SIGNATURE_FILE}, not verified' if signed else 'no'}"
     yield f"  estimator  {manifest.estimator.class_} ({manifest.estimator.file})"
     yield from _engine(manifest)
 

@@ -107,7 +107,7 @@ def test_the_help_lists_the_commands_that_there_are(capsys: pytest.CaptureFixtur
     assert all(f"    {name}" in text for name in cli.COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["publish", "inspect", "verify"])
+@pytest.mark.parametrize("command", ["publish", "inspect", "verify", "sign", "accelerate"])
 def test_a_command_without_its_arguments_is_wrong_usage(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main([command])

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from model.artifact import read_manifest
 from model.artifact.commands import add_parsers
+from tests.signing import KeyPair, key_pair
 from tests.unit.engine import networks
 
 EditManifest = Callable[[Callable[[dict[str, Any]], object]], Path]
@@ -294,3 +295,70 @@ class TestAccelerate:
         with pytest.raises(SystemExit) as info:
             run("accelerate", version, "--engine", "abacus")
         assert info.value.code == 2
+
+
+class TestSign:
+    @pytest.fixture
+    def key(self, tmp_path: Path) -> KeyPair:
+        return key_pair(tmp_path, "own")
+
+    def test_signs_what_verify_then_approves(
+        self, version: Path, key: KeyPair, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run("sign", version, "--private_key", key.private) == 0
+        signed, _, fingerprint = capsys.readouterr().out.partition(", key ")
+        assert (signed, len(fingerprint)) == (f"signed: {version}", 17)
+        other = key_pair(version.parent, "other")
+        assert run("verify", version, "--verify_key", other.public, "--verify_key", key.public) == 0
+        out, err = capsys.readouterr()
+        assert (out, err) == (f"verified: {version}, signed with the key of {key.public}\n", "")
+        assert run("verify", version, "--verify_key", other.public) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert f"made with a key of fingerprint {fingerprint.strip()!r}" in err
+
+    def test_an_unsigned_version_is_one_sentence(
+        self, version: Path, key: KeyPair, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run("verify", version, "--verify_key", key.public) == 1
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err.startswith(f"sklearn-kserve: {version} is unsigned: it has no model.sig")
+
+    def test_verify_says_that_it_was_given_no_key(
+        self, version: Path, key: KeyPair, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run("sign", version, "--private_key", key.private) == 0
+        capsys.readouterr()
+        assert run("verify", version) == 0
+        out, err = capsys.readouterr()
+        assert out == f"verified: {version}\n"
+        assert err == (
+            f"sklearn-kserve: warning: {version} is signed, which was not looked at; give the public key: --verify_key.\n"
+        )
+
+    def test_inspect_says_whether_there_is_a_signature(
+        self, version: Path, key: KeyPair, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run("inspect", version) == 0
+        assert "  signed     no\n" in capsys.readouterr().out
+        assert run("sign", version, "--private_key", key.private) == 0
+        assert run("inspect", version) == 0
+        assert "  signed     model.sig, not verified\n" in capsys.readouterr().out
+
+    def test_publish_signs_as_well(self, own: Path, key: KeyPair, capsys: pytest.CaptureFixture[str]) -> None:
+        (own / "net.onnx").write_bytes(networks.classifier())
+        assert publish(own, "--target", "answer", "--private_key", key.private) == 0
+        network = ("publish", own / "net.onnx", "--name", "m", "--root", own / "root")
+        assert run(*network, "--private_key", key.private) == 0
+        for version in ("1", "2"):
+            assert run("verify", own / "root" / "m" / version, "--verify_key", key.public) == 0
+        assert capsys.readouterr().err == ""
+
+    def test_a_key_that_is_none_is_one_sentence(
+        self, version: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run("sign", version, "--private_key", tmp_path / "none.pem") == 1
+        assert run("verify", version, "--verify_key", tmp_path / "none.pem") == 1
+        sentence = f"sklearn-kserve: The key {tmp_path / 'none.pem'} is no file; check the path.\n"
+        assert capsys.readouterr().err == 2 * sentence
