@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -14,7 +14,7 @@ from kserve import errors as sdk_errors
 from kserve.protocol.infer_type import InferInput, InferOutput, to_http_parameters
 from kserve.utils.utils import generate_uuid
 
-from model.artifact import LoadPolicy
+from model.artifact import LoadPolicy, read_keys
 from model.codec import v1
 from model.codec.binary import decode_raw
 from model.codec.json_tensor import read_header, tensor_from_json
@@ -46,6 +46,8 @@ class SklearnModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
         One artifact: a published version, a sklearnserver directory or an MLflow model.
     require_manifest : bool
         Refuse an artifact that no manifest vouches for.
+    verify_keys : sequence of Path
+        PEM files of public keys; refuse an artifact that none of these has signed.
     predict_proba : bool, optional
         Answer with ``predict_proba`` where a request names no output. By default the variable ``PREDICT_PROBA``
         tells, as it does for KServe's sklearnserver.
@@ -66,13 +68,14 @@ class SklearnModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
         model_dir: str | Path = "/mnt/models",
         *,
         require_manifest: bool = False,
+        verify_keys: Sequence[Path] = (),
         predict_proba: bool | None = None,
     ) -> None:
         super().__init__(name)
         if predict_proba is None:
             predict_proba = os.environ.get(_PREDICT_PROBA, "").lower() == "true"
         self._directory = Path(model_dir)
-        self._policy = LoadPolicy(require_manifest=require_manifest)
+        self._policy = LoadPolicy(require_manifest=require_manifest, keys=read_keys(verify_keys))
         self._default_output = "predict_proba" if predict_proba else None
         self._loaded: Servable | None = None
         self._turn = asyncio.Lock()

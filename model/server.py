@@ -15,7 +15,7 @@ import structlog
 import uvloop
 
 from model import logs
-from model.artifact import LoadPolicy
+from model.artifact import LoadPolicy, read_keys
 from model.cpus import available_cpus
 from model.dataplane import DataPlane
 from model.errors import ArtifactError
@@ -76,7 +76,7 @@ class Server:
     Raises
     ------
     ArtifactError
-        The model root is no directory.
+        The model root is no directory, or a key can't be read.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -85,6 +85,8 @@ class Server:
         self._stop = asyncio.Event()
         self._signal = 0
         self._metrics = Metrics()
+        keys = read_keys(settings.verify_key)
+        self._policy = LoadPolicy(settings.require_manifest, settings.skops_trusted, keys)
         self._executor = ThreadPoolExecutor(settings.threads or available_cpus(), thread_name_prefix="model")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._repository = ModelRepository(_directories(settings), self._load_version)
@@ -144,10 +146,9 @@ class Server:
 
     def _load_version(self, directory: Path, name: str, version: str) -> Servable:
         start = time.monotonic()
-        policy = LoadPolicy(self._settings.require_manifest, self._settings.skops_trusted)
         default = "predict_proba" if self._settings.predict_proba else None
         with self._metrics.loading(name):
-            servable = load_servable(directory, name, policy, version=version or None, default_output=default)
+            servable = load_servable(directory, name, self._policy, version=version or None, default_output=default)
         artifact = servable.artifact
         self._metrics.loaded(
             name,

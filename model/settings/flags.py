@@ -29,7 +29,9 @@ _WORDS: Final = {
     SecretStr: "a text that is not empty",
     Path: "a path",
     tuple[str, ...]: "names separated by commas",
+    tuple[Path, ...]: "paths separated by commas",
 }
+_KEYS: Final = ("api_key", "verify_key")
 _METAVARS: Final = {bool: "true|false", int: "N", float: "N", Path: "PATH"}
 
 
@@ -83,7 +85,7 @@ def from_environment(environ: Mapping[str, str], fields: Fields) -> dict[str, Gi
     return {
         name: Given(environ[source], source)
         for source, name in variables.items()
-        if environ.get(source) or (source in environ and name.startswith("api_key"))
+        if environ.get(source) or (source in environ and name.startswith(_KEYS))
     }
 
 

@@ -67,6 +67,10 @@ class Settings(BaseModel):
     skops_trusted: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (), description="Types that a `model.skops` may hold besides those that skops trusts itself, by full name."
     )
+    verify_key: Annotated[tuple[Path, ...], BeforeValidator(_split)] = Field(
+        (),
+        description="PEM files of public keys: only versions that one of these has signed are loaded (`sklearn-kserve sign`).",
+    )
     code_dir: Path | None = Field(
         None, description="Directory put on the import path, for the modules of your own transformers."
     )
@@ -183,6 +187,15 @@ class Settings(BaseModel):
         if workers > 1:
             raise ValueError(f"--workers is {workers}; expected 1, for one process serves so far: run more replicas")
         return workers
+
+    @field_validator("verify_key")
+    @classmethod
+    def _check_verify_key(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        """Refuse an empty list as well: a mistake in a template must not open the door."""
+        missing = next((path for path in paths if not path.is_file()), "" if not paths else None)
+        if missing is not None:
+            raise ValueError(f"--verify_key is '{missing}'; expected files that exist, separated by commas")
+        return paths
 
     @field_validator("code_dir")
     @classmethod

@@ -37,8 +37,9 @@ def flowers() -> Any:
     return LogisticRegression().fit(X, np.where(X[:, 0] > 0, "rose", "tulip"))
 
 
-def publish_flowers(root: Path, name: str = "flowers") -> Path:
-    return publish(flowers(), np.random.default_rng(6).normal(size=(20, 2)), name=name, root=root)
+def publish_flowers(root: Path, name: str = "flowers", private_key: Path | None = None) -> Path:
+    rows = np.random.default_rng(6).normal(size=(20, 2))
+    return publish(flowers(), rows, name=name, root=root, private_key=private_key)
 
 
 def publish_places(root: Path) -> Path:

@@ -20,9 +20,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from model.artifact import publish
+from model.artifact import publish, sign_version
 from model.errors import ArtifactError
 from model.kserve_model import SklearnModel
+from tests.signing import key_pair
 
 BIRDS = pd.DataFrame({"mass": [3.7, 5.0, 4.1, 5.5] * 5, "island": ["Dream", "Biscoe"] * 10})
 SPECIES = np.array(["Adelie", "Gentoo"] * 10)
@@ -121,6 +122,17 @@ def test_nothing_is_loaded_without_a_manifest_where_one_is_required(tmp_path: Pa
     joblib.dump(classifier, tmp_path / "model.joblib")
     with pytest.raises(ArtifactError, match="manifest"):
         SklearnModel("birds", tmp_path, require_manifest=True).load()
+
+
+def test_nothing_is_loaded_unsigned_where_a_key_is_given(tmp_path: Path, classifier: Any) -> None:
+    key = key_pair(tmp_path, "own")
+    version = publish(classifier, BIRDS, name="birds", root=tmp_path / "root")
+    model = SklearnModel("birds", version, verify_keys=[key.public])
+    with pytest.raises(ArtifactError, match="is unsigned"):
+        model.load()
+    sign_version(version, key.private)
+    elsewhere = pickle.loads(pickle.dumps(model))  # as KServe's server sends it to its workers
+    assert elsewhere.load()
 
 
 def test_what_sklearnserver_serves_is_loaded(tmp_path: Path, classifier: Any) -> None:
@@ -238,7 +250,7 @@ def test_requests_run_one_at_a_time_and_leave_the_event_loop_free(sluggish: Skle
     ],
 )
 def test_predict_proba_is_what_kserve_s_variable_says(
-    root: Path, monkeypatch: pytest.MonkeyPatch, variable: str, arguments: dict[str, bool], output: str
+    root: Path, monkeypatch: pytest.MonkeyPatch, variable: str, arguments: dict[str, Any], output: str
 ) -> None:
     monkeypatch.setenv("PREDICT_PROBA", variable)
     model = SklearnModel("birds", root / "birds" / "1", **arguments)

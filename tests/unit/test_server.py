@@ -104,6 +104,13 @@ def test_a_model_root_that_is_missing_is_refused(tmp_path: Path) -> None:
         Server(settings(tmp_path / "none"))
 
 
+def test_a_key_that_is_none_is_refused(root: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text("none")
+    with pytest.raises(ArtifactError, match=r"key\.pem holds 0 PEM blocks; expected the PEM of one public key"):
+        Server(settings(root, verify_key=(key,)))
+
+
 def test_what_cannot_start_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "configure", lambda _: None)
     monkeypatch.setattr("sys.path", ["here"])

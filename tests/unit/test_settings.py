@@ -22,6 +22,7 @@ DEFAULTS = {
     "default_model": None,
     "require_manifest": False,
     "skops_trusted": (),
+    "verify_key": (),
     "code_dir": None,
     "predict_proba": False,
     "host": "127.0.0.1",
@@ -60,6 +61,7 @@ OTHERS = {
     "default_model": "penguins",
     "require_manifest": "true",
     "skops_trusted": "a.B",
+    "verify_key": "key.pem",
     "code_dir": "code",
     "predict_proba": "true",
     "host": "0.0.0.0",
@@ -150,6 +152,7 @@ def test_a_flag_for_true_or_false_stands_alone_or_has_a_value(argv: list[str], *
 def test_every_setting_is_a_flag_and_a_variable(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("code").mkdir()
+    Path("key.pem").touch()
     Path("key").write_text("k")
     key = {"SKLEARN_KSERVE_API_KEY": "k"} if name in {"enable_repository_api", "host"} else {}
     by_flag = read(f"--{name}={OTHERS[name]}", **key)
@@ -201,6 +204,19 @@ def test_trusted_types_are_separated_by_commas() -> None:
     assert read("--skops_trusted", "a.B, c.D,").skops_trusted == ("a.B", "c.D")
 
 
+def test_keys_that_versions_are_signed_by_are_separated_by_commas(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.pem", tmp_path / "new.pem"
+    for path in (old, new):
+        path.touch()
+    assert read("--verify_key", f"{old},{new}").verify_key == (old, new)
+
+
+@pytest.mark.parametrize("value", ["", ",", " , "])
+def test_an_empty_list_of_keys_opens_no_door(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "SKLEARN_KSERVE_VERIFY_KEY is ''; expected files that exist, separated by commas"
+    assert refusal(capsys, SKLEARN_KSERVE_VERIFY_KEY=value) == sentence
+
+
 def test_the_log_level_is_read_in_either_case() -> None:
     assert read("--log_level", "DEBUG").log_level == "debug"
 
@@ -237,6 +253,11 @@ def test_the_log_level_is_read_in_either_case() -> None:
             "--workers is 4; expected 1, for one process serves so far: run more replicas",
         ),
         (["--code_dir", "/nowhere"], {}, "--code_dir is '/nowhere'; expected a directory that exists"),
+        (
+            ["--verify_key", "/dev/null,/a.pem"],
+            {},
+            "--verify_key is '/dev/null'; expected files that exist, separated by commas",
+        ),
         (
             ["--http_port", "9000"],
             {"SKLEARN_KSERVE_GRPC_PORT": "9000"},
