@@ -8,6 +8,7 @@ from math import inf
 from typing import Final
 
 from model.errors import InvalidInput
+from model.keys import NOBODY, Client
 from model.tensors import Parameters
 
 PROTOCOLS: Final = ("rest", "grpc")
@@ -36,6 +37,8 @@ class Call:
         ``time.monotonic()`` seconds, after which nobody wants the answer.
     size_bytes : int
         Of the body.
+    client : Client
+        Who asks.
     started : float
         ``time.perf_counter()`` seconds.
     """
@@ -44,6 +47,7 @@ class Call:
     request_id: str = ""
     deadline: float | None = None
     size_bytes: int = 0
+    client: Client = NOBODY
     started: float = field(default_factory=time.perf_counter)
 
     def expire_within(self, seconds: float) -> None:

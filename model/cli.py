@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "verify": "check a version against its manifest, and its signature against a key",
     "sign": "sign a version with your own key",
     "accelerate": "look for a faster engine for a published version",
+    "key": "make an API key",
 }
 
 
@@ -82,7 +83,11 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="sklearn-kserve", description="Serve scikit-learn models on KServe or alone.")
     parser.add_argument("--version", action="version", version=f"sklearn-kserve {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    if command in COMMANDS:
+    if command == "key":
+        from model.keys.commands import add_parser  # noqa: PLC0415 -- see the module's docstring
+
+        add_parser(subparsers)
+    elif command in COMMANDS:
         from model.artifact.commands import add_parsers  # noqa: PLC0415 -- see the module's docstring
 
         add_parsers(subparsers)

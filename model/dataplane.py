@@ -5,7 +5,6 @@ A front-end brings the bytes and the two functions that read and write them; all
 counting and its errors, is the same for REST and gRPC.
 """
 
-import hmac
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final, TypeVar
@@ -13,9 +12,12 @@ from typing import Final, TypeVar
 import structlog
 
 from model import __version__
+from model.access import Access
 from model.call import Call
-from model.errors import InvalidInput, NotReady, PermissionDenied, ServingError, Unauthenticated
+from model.codec.wording import shown
+from model.errors import NotFound, NotReady, ServingError
 from model.inference import Inference
+from model.keys import Client
 from model.metadata import ModelMetadata, ServerMetadata, model_metadata
 from model.metrics import Metrics, ModelStatistics
 from model.queue import in_thread
@@ -62,10 +64,9 @@ class DataPlane:
     ) -> None:
         self._repository = repository
         self._metrics = metrics
-        self._settings = settings
         self._loader = loader
         self._inference = Inference(metrics, settings, executor)
-        self._credentials = f"Bearer {settings.key}".encode() if settings.key else None
+        self._access = Access(repository, metrics, settings)
         self.draining = False
 
     async def infer(
@@ -94,36 +95,36 @@ class DataPlane:
         ServingError
             One of its kinds; see ``model.errors``.
         """
-        return await self._inference.answer(lambda: self.select(model_name, model_version), decode, encode, call)
 
-    def select(self, model_name: str, model_version: str = "") -> Servable:
-        """
-        Return what answers a request.
+        def select() -> Servable:
+            name = model_name or self.default_model(call.client)
+            self._access.check(call.client, name)
+            return self._repository.select(name, model_version)
 
-        Raises
-        ------
-        NotFound, NotReady
-        InvalidInput
-            No model is named, and there is no default one.
-        """
-        return self._repository.select(model_name or self.default_model(), model_version)
+        return await self._inference.answer(select, decode, encode, call)
 
-    def default_model(self) -> str:
+    def default_model(self, client: Client) -> str:
         """
-        Return the model that requests without a model name are for.
+        Return the model that a client's requests without a model name are for.
 
         Raises
         ------
         InvalidInput
-            There are several, and none is the default.
+            It may use several, and none is the default.
         """
-        if self._settings.default_model:
-            return self._settings.default_model
-        names = list(self._repository)
-        if len(names) == 1:
-            return names[0]
-        listed = ", ".join(names) or "none"
-        raise InvalidInput(f"No model is named and there is no default one; expected one of {listed}.")
+        return self._access.default_model(client)
+
+    def permit(self, client: Client, name: str) -> None:
+        """
+        Let a client learn of a model, or count that it may not.
+
+        Raises
+        ------
+        PermissionDenied
+            Its key is not for this model, whether that exists or not.
+        NotFound
+        """
+        self._access.permit(client, name)
 
     def live(self) -> bool:
         """Whether the event loop turns: it does, if this is called at all."""
@@ -135,108 +136,120 @@ class DataPlane:
 
     def model_ready(self, name: str, version: str = "") -> bool:
         """
-        Whether a model, or one version of it, answers.
+        Whether a model, or one version of it, answers; for probes, which bring no key.
 
         Raises
         ------
         NotFound
         """
+        if name not in self._repository:
+            raise NotFound(f"Model {shown(name)} is unknown.")
         return self._repository.ready(name, version) and not self.draining
 
     def server_metadata(self) -> ServerMetadata:
         """Describe the server."""
         return ServerMetadata(SERVER_NAME, __version__, EXTENSIONS)
 
-    def model_metadata(self, name: str, version: str = "") -> ModelMetadata:
+    def model_metadata(self, client: Client, name: str, version: str = "") -> ModelMetadata:
         """
         Describe a model.
 
         Raises
         ------
-        NotFound, NotReady
+        PermissionDenied, NotFound, NotReady
         """
+        self._access.permit(client, name)
         servable = self._repository.select(name, version)
         versions = tuple(other.version for other in self._repository.servables(name) if other.version)
         return model_metadata(servable, versions)
 
-    def signature(self, name: str, version: str = "") -> Signature:
+    def signature(self, client: Client, name: str, version: str = "") -> Signature:
         """
         Return a model's signature.
 
         Raises
         ------
-        NotFound, NotReady
+        PermissionDenied, NotFound, NotReady
         """
+        self._access.permit(client, name)
         return self._repository.select(name, version).signature
 
-    def models(self) -> list[tuple[str, str]]:
-        """Return name and version of all that answer."""
-        return [(servable.name, servable.version) for servable in self._repository.servables()]
+    def models(self, client: Client) -> list[tuple[str, str]]:
+        """Return name and version of all that answer a client."""
+        return [
+            (servable.name, servable.version)
+            for servable in self._repository.servables()
+            if client.may_use(servable.name)
+        ]
 
-    def repository_index(self, *, ready_only: bool = False) -> list[ModelState]:
-        """Return the state of every version of every model."""
-        return [state for state in self._repository.index() if not ready_only or state.state is State.READY]
+    def repository_index(self, client: Client, *, ready_only: bool = False) -> list[ModelState]:
+        """Return the state of every version of every model that a client may use."""
+        states = [state for state in self._repository.index() if client.may_use(state.name)]
+        return [state for state in states if not ready_only or state.state is State.READY]
 
-    async def load(self, name: str) -> None:
+    async def load(self, client: Client, name: str) -> None:
         """
         Load a model's versions anew.
 
         Raises
         ------
         PermissionDenied
-            The operator has not turned this on.
+            The operator has not turned this on, or the client is no admin of this model.
         NotFound
         NotReady
             No version of it could be loaded; those that answered before go on.
         """
-        self._check_repository_api()
+        self._access.permit_change(client, name)
         if not await self._changed(name, self._repository.load):
             raise NotReady(f"No version of model {name!r} could be loaded; the repository index has the reasons.")
 
-    async def unload(self, name: str) -> None:
+    async def unload(self, client: Client, name: str) -> None:
         """
         Let a model answer no longer.
 
         Raises
         ------
         PermissionDenied
-            The operator has not turned this on.
+            The operator has not turned this on, or the client is no admin of this model.
         NotFound
         """
-        self._check_repository_api()
+        self._access.permit_change(client, name)
         await self._changed(name, self._repository.unload)
 
-    def statistics(self, name: str = "", version: str = "") -> list[ModelStatistics]:
+    def statistics(self, client: Client, name: str = "", version: str = "") -> list[ModelStatistics]:
         """
-        Return counts and durations of the versions that answer.
+        Return counts and durations of the versions that answer a client.
 
         Raises
         ------
-        NotFound, NotReady
+        PermissionDenied, NotFound, NotReady
         """
+        if name:
+            self._access.permit(client, name)
         servables = [self._repository.select(name, version)] if version else self._repository.servables(name)
-        return [self._metrics.statistics(servable.name, servable.version) for servable in servables]
+        return [self._metrics.statistics(each.name, each.version) for each in servables if client.may_use(each.name)]
 
-    def metrics_page(self, accept: str | None) -> tuple[bytes, str]:
-        """Return the metrics and their content type, by what the scraper accepts."""
+    def metrics_page(self, client: Client, accept: str | None) -> tuple[bytes, str]:
+        """
+        Return the metrics and their content type, by what the scraper accepts.
+
+        Raises
+        ------
+        PermissionDenied
+            The client's key is not for all models, which the metrics tell of.
+        """
+        self._access.permit_all(client)
         return self._metrics.page(accept)
 
-    def authorize(self, credentials: str | None) -> None:
+    def authorize(self, credentials: str | None) -> Client:
         """
-        Check the value of an ``Authorization`` header, and count it if it is refused.
+        Return who asks, by the value of an ``Authorization`` header, or count that it is refused.
 
         Raises
         ------
         Unauthenticated
         """
-        if self._credentials is None:
-            return
-        scheme, _, key = (credentials or "").partition(" ")
-        if not hmac.compare_digest(f"{scheme.capitalize()} {key.strip()}".encode(), self._credentials):
-            got = "a wrong key" if credentials else "no credentials"
-            error = Unauthenticated(f"The request has {got}; expected the header Authorization: Bearer <key>.")
-            self.refused(error)
-            raise error
+        return self._access.authorize(credentials)
 
     def refused(self, error: ServingError) -> None:
         """Count a request that was turned away."""
@@ -255,9 +268,3 @@ class DataPlane:
             return done
 
         return await in_thread(self._loader, changed)
-
-    def _check_repository_api(self) -> None:
-        if not self._settings.enable_repository_api:
-            error = PermissionDenied("Loading and unloading are off; expected --enable_repository_api of the operator.")
-            self.refused(error)
-            raise error

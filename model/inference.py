@@ -213,6 +213,7 @@ class Inference:
             log_request(
                 request_id=call.request_id,
                 protocol=call.protocol,
+                client=call.client.id,
                 model=servable.name if servable else "",
                 version=servable.version if servable else "",
                 code=passage.code,

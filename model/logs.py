@@ -54,7 +54,7 @@ def configure(level: str, file: BinaryIO | None = None) -> None:
 
 
 def log_request(
-    *, request_id: str, protocol: str, model: str, version: str, code: int, rows: int, duration_ms: float
+    *, request_id: str, protocol: str, client: str, model: str, version: str, code: int, rows: int, duration_ms: float
 ) -> None:
     """
     Write the one line of a request, when it has been answered.
@@ -65,6 +65,8 @@ def log_request(
         The one that the client sent or got.
     protocol : str
         ``rest`` or ``grpc``.
+    client : str
+        Id of the key; empty where the server has none.
     model, version : str
         What answered; empty when nothing did.
     code : int
@@ -77,6 +79,7 @@ def log_request(
         "request",
         request_id=request_id,
         protocol=protocol,
+        client=client,
         model=model,
         version=version,
         code=code,

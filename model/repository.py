@@ -90,6 +90,10 @@ class ModelRepository:
         """Iterate over the names of the models."""
         return iter(self._models)
 
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a model of this name."""
+        return name in self._models
+
     def load(self, name: str) -> bool:
         """
         Load every version of a model anew, then let them answer in place of the old ones.

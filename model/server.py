@@ -20,6 +20,7 @@ from model.cpus import available_cpus
 from model.dataplane import DataPlane
 from model.errors import ArtifactError
 from model.grpc.server import GrpcServer
+from model.keys import ANYONE
 from model.metrics import Metrics
 from model.repository import ModelRepository
 from model.rest.app import RestApp
@@ -95,7 +96,7 @@ class Server:
             self._dataplane,
             max_body_bytes=settings.max_request_bytes,
             enable_docs=settings.enable_docs_url,
-            keys=settings.key is not None,
+            keys=settings.api_key_file is not None,
         )
         self._rest = RestServer(
             self._app, host=settings.host, port=settings.http_port, keep_alive_seconds=settings.timeout_keep_alive
@@ -136,7 +137,7 @@ class Server:
             await loop.run_in_executor(self._loader, self._repository.load, name)
         seconds = round(time.monotonic() - self._born, 3)
         if self._dataplane.ready():
-            models = [":".join(filter(None, pair)) for pair in self._dataplane.models()]
+            models = [":".join(filter(None, pair)) for pair in self._dataplane.models(ANYONE)]
             _log.info("ready", models=models, seconds=seconds)
             return
         index = self._repository.index()

@@ -12,9 +12,10 @@ from grpc.aio import ServicerContext
 
 from model.call import Call, new_request_id
 from model.errors import InvalidInput, ServingError
+from model.keys import NOBODY, Client
 
 Context = ServicerContext[Any, Any]
-Authorize = Callable[[str | None], None]
+Authorize = Callable[[str | None], Client]
 Request = TypeVar("Request", bound=Message)
 
 REQUEST_ID: Final = "x-request-id"
@@ -53,7 +54,7 @@ def unary(
     request_type : type
         Of the message. gRPC itself would answer one that can't be parsed with an exception's text.
     authorize : callable or None
-        Raises for credentials that do not suffice. None for what needs none.
+        Tells who brings credentials, or raises where they do not suffice. None for what needs none.
 
     Returns
     -------
@@ -64,9 +65,8 @@ def unary(
         incoming = read_metadata(context)
         context.set_trailing_metadata(((REQUEST_ID, incoming.request_id),))
         try:
-            if authorize is not None:
-                authorize(incoming.credentials)
-            call = Call("grpc", incoming.request_id, _deadline(context), len(body))
+            client = NOBODY if authorize is None else authorize(incoming.credentials)
+            call = Call("grpc", incoming.request_id, _deadline(context), len(body), client)
             return (await answer(parse(request_type, body), call)).SerializeToString()
         except ServingError as error:
             failure = error

@@ -78,9 +78,9 @@ class InferenceServicer:
         metadata = self._dataplane.server_metadata()
         return pb.ServerMetadataResponse(name=metadata.name, version=metadata.version, extensions=metadata.extensions)
 
-    async def model_metadata(self, request: pb.ModelMetadataRequest, _: Call) -> pb.ModelMetadataResponse:
+    async def model_metadata(self, request: pb.ModelMetadataRequest, call: Call) -> pb.ModelMetadataResponse:
         """Describe a model's inputs and outputs."""
-        metadata = self._dataplane.model_metadata(request.name, request.version)
+        metadata = self._dataplane.model_metadata(call.client, request.name, request.version)
         return pb.ModelMetadataResponse(
             name=metadata.name,
             versions=metadata.versions,
@@ -101,29 +101,29 @@ class InferenceServicer:
 
         return await self._dataplane.infer(request.model_name, request.model_version, decode, encode, call)
 
-    async def model_statistics(self, request: pb.ModelStatisticsRequest, _: Call) -> pb.ModelStatisticsResponse:
+    async def model_statistics(self, request: pb.ModelStatisticsRequest, call: Call) -> pb.ModelStatisticsResponse:
         """Give what was counted for one model, or for all."""
-        statistics = self._dataplane.statistics(request.name, request.version)
+        statistics = self._dataplane.statistics(call.client, request.name, request.version)
         return pb.ModelStatisticsResponse(model_stats=[_statistics(model) for model in statistics])
 
-    async def repository_index(self, request: pb.RepositoryIndexRequest, _: Call) -> pb.RepositoryIndexResponse:
+    async def repository_index(self, request: pb.RepositoryIndexRequest, call: Call) -> pb.RepositoryIndexResponse:
         """List the versions of every model with their states."""
         _refuse_repository(request.repository_name)
-        states = self._dataplane.repository_index(ready_only=request.ready)
+        states = self._dataplane.repository_index(call.client, ready_only=request.ready)
         return pb.RepositoryIndexResponse(models=[_model_index(state) for state in states])
 
-    async def load(self, request: pb.RepositoryModelLoadRequest, _: Call) -> pb.RepositoryModelLoadResponse:
+    async def load(self, request: pb.RepositoryModelLoadRequest, call: Call) -> pb.RepositoryModelLoadResponse:
         """Load a model, where the operator allows it."""
         name = _model_name(request)
         if request.parameters:
             raise InvalidInput("A model is loaded as its artifact describes it; send no parameters with a load.")
-        await self._dataplane.load(name)
+        await self._dataplane.load(call.client, name)
         return pb.RepositoryModelLoadResponse(model_name=name, is_loaded=True)
 
-    async def unload(self, request: pb.RepositoryModelUnloadRequest, _: Call) -> pb.RepositoryModelUnloadResponse:
+    async def unload(self, request: pb.RepositoryModelUnloadRequest, call: Call) -> pb.RepositoryModelUnloadResponse:
         """Unload a model, where the operator allows it. Triton's `unload_dependents` is moot: nothing depends here."""
         name = _model_name(request)
-        await self._dataplane.unload(name)
+        await self._dataplane.unload(call.client, name)
         return pb.RepositoryModelUnloadResponse(model_name=name, is_unloaded=True)
 
 

@@ -7,6 +7,7 @@ import orjson
 
 from model import __version__
 from model.dataplane import DataPlane
+from model.keys import Client
 from model.rest.operations import Served, operations
 from model.rest.routes import Route
 from model.rest.schemas import SCHEMAS
@@ -19,11 +20,13 @@ _ABOUT: Final = (
     "compressed (`Content-Encoding: gzip` or `deflate`), and have at most {limit} bytes. `X-Request-ID` is taken over "
     "into the log and the answer."
 )
+_KEPT: Final = 64
+"""Documents of keys for different models."""
 
 
 class Document:
     """
-    The document, made when it is asked for and kept until the models change.
+    The document, made when it is asked for and kept until the models change; for each set of models one.
 
     Parameters
     ----------
@@ -39,16 +42,17 @@ class Document:
         self._dataplane = dataplane
         self._about = _ABOUT.format(limit=max_body_bytes)
         self._keys = keys
-        self._served: Served | None = None
-        self._rendered = b""
+        self._rendered: dict[frozenset[str] | None, tuple[Served, bytes]] = {}
 
-    def render(self) -> bytes:
-        """Return the document as JSON."""
-        served = Served.by(self._dataplane)
-        if served != self._served:
-            self._rendered = orjson.dumps(self._document(served))
-            self._served = served
-        return self._rendered
+    def render(self, client: Client) -> bytes:
+        """Return the document as JSON, with the models that a client may use."""
+        served = Served.by(self._dataplane, client)
+        kept = self._rendered.get(client.models)
+        if kept is None or kept[0] != served:
+            if len(self._rendered) >= _KEPT:
+                self._rendered.clear()
+            kept = self._rendered[client.models] = served, orjson.dumps(self._document(served))
+        return kept[1]
 
     def _document(self, served: Served) -> dict[str, Any]:
         components: dict[str, Any] = {"schemas": dict(SCHEMAS)}

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from model.dataplane import DataPlane
 from model.errors import InvalidInput, NotFound, NotReady
+from model.keys import Client
 from model.rest.model_schemas import infer_schema, instances_schema, rows_schema
 from model.rest.network_schemas import network_schema, network_takes
 from model.rest.routes import Route
@@ -22,7 +23,7 @@ _BODIES: Final[dict[str, Callable[[Signature], Schema]]] = {
 _STATUSES: Final = {
     400: "The request is malformed or does not fit the model; the sentence names the column.",
     401: "No key, or a wrong one.",
-    403: "The operator has not turned this on.",
+    403: "The key is not for this, or the operator has not turned it on.",
     404: "No such model or version.",
     413: "The body or the number of rows is over the limit.",
     415: "A Content-Encoding other than gzip, deflate and identity.",
@@ -44,7 +45,7 @@ _JSON: Final = "application/json"
 @dataclass(frozen=True, slots=True)
 class Served:
     """
-    The models as they are served at one time.
+    The models as they are served to a client at one time.
 
     Parameters
     ----------
@@ -58,18 +59,20 @@ class Served:
     default: str
 
     @classmethod
-    def by(cls, dataplane: DataPlane) -> Self:
+    def by(cls, dataplane: DataPlane, client: Client) -> Self:
         """Ask the data plane."""
-        pairs = dict.fromkeys(pair for name, version in dataplane.models() for pair in ((name, ""), (name, version)))
+        pairs = dict.fromkeys(
+            pair for name, version in dataplane.models(client) for pair in ((name, ""), (name, version))
+        )
         try:
-            default = dataplane.default_model()
+            default = dataplane.default_model(client)
         except InvalidInput:
             default = ""
         signatures: dict[tuple[str, str], Signature] = {}
         for pair in pairs:
             # Models are loaded in a thread: one that was there a moment ago may have gone.
             with suppress(NotFound, NotReady):
-                signatures[pair] = dataplane.signature(*pair)
+                signatures[pair] = dataplane.signature(client, *pair)
         return cls(signatures, default)
 
     def names(self) -> list[str]:
@@ -152,7 +155,7 @@ def _refusals(route: Route, *, keys: bool) -> Iterator[int]:
     """Yield the error statuses that a route can answer with."""
     yield from (400, 500)
     if keys and not route.public:
-        yield 401
+        yield from (401, 403)
     if "{model}" in route.path:
         yield 404
     if route.body:

@@ -21,13 +21,15 @@ async def root(_: Request) -> Answer:
 async def metrics(request: Request) -> Answer:
     """Give Prometheus its page."""
     accept = request.headers.get(b"accept")
-    body, content_type = request.dataplane.metrics_page(None if accept is None else accept.decode("latin-1"))
+    body, content_type = request.dataplane.metrics_page(
+        request.client, None if accept is None else accept.decode("latin-1")
+    )
     return Answer(body, content_type=content_type.encode())
 
 
 async def openapi(request: Request) -> Answer:
     """Give the API's document."""
-    return Answer(request.service.openapi())
+    return Answer(request.service.openapi(request.client))
 
 
 async def docs(_: Request) -> Answer:

@@ -14,7 +14,7 @@ async def index(request: Request) -> Answer:
     ready_only = (await _document(request)).get("ready", False)
     if type(ready_only) is not bool:
         raise InvalidInput(f"The body has {ready_only!r:.60} as its ready; expected true or false.")
-    states = request.dataplane.repository_index(ready_only=ready_only)
+    states = request.dataplane.repository_index(request.client, ready_only=ready_only)
     return json_answer([_state(state) for state in states])
 
 
@@ -23,14 +23,14 @@ async def load(request: Request) -> Answer:
     parameters = (await _document(request)).get("parameters")
     if parameters:
         raise InvalidInput("A model is loaded as its artifact describes it; send no parameters with a load.")
-    await request.dataplane.load(request.model)
+    await request.dataplane.load(request.client, request.model)
     return json_answer({"name": request.model, "load": True})
 
 
 async def unload(request: Request) -> Answer:
     """Let a model answer no longer. Triton's ``unload_dependents`` is moot, for nothing depends on a model here."""
     await _document(request)
-    await request.dataplane.unload(request.model)
+    await request.dataplane.unload(request.client, request.model)
     return json_answer({"name": request.model, "unload": True})
 
 

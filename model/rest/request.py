@@ -7,6 +7,7 @@ from typing import Final
 from model.call import Call, new_request_id
 from model.dataplane import DataPlane
 from model.errors import InvalidInput, ServingError
+from model.keys import NOBODY, Client
 from model.rest.asgi import Headers, Receive, Scope
 from model.rest.body import Body, read_body
 from model.rest.deadline import client_deadline
@@ -26,12 +27,12 @@ class Service:
     max_body_bytes : int
         Limit of a body as sent, and of it decompressed.
     openapi : callable
-        Returns the OpenAPI document.
+        Returns the OpenAPI document for a client.
     """
 
     dataplane: DataPlane
     max_body_bytes: int
-    openapi: Callable[[], bytes]
+    openapi: Callable[[Client], bytes]
 
 
 class Request:
@@ -47,6 +48,8 @@ class Request:
     Attributes
     ----------
     dataplane : DataPlane
+    client : Client
+        Who asks, once it is authorized.
     model, version : str
         From the path; empty where it names none.
     headers : dict of bytes
@@ -54,7 +57,7 @@ class Request:
         The client's ``X-Request-ID`` if it is printable and short, else a new one.
     """
 
-    __slots__ = ("_receive", "dataplane", "headers", "id", "model", "service", "version")
+    __slots__ = ("_receive", "client", "dataplane", "headers", "id", "model", "service", "version")
 
     def __init__(self, scope: Scope, receive: Receive, service: Service) -> None:
         self._receive = receive
@@ -63,6 +66,7 @@ class Request:
         self.headers: Headers = dict(scope["headers"])
         sent_id = self.headers.get(b"x-request-id")
         self.id = sent_id if sent_id and _is_request_id(sent_id) else new_request_id().encode()
+        self.client = NOBODY
         self.model = ""
         self.version = ""
 
@@ -76,14 +80,14 @@ class Request:
 
     def authorize(self) -> None:
         """
-        Check the client's key.
+        Learn who asks, by their key.
 
         Raises
         ------
         Unauthenticated
         """
         header = self.headers.get(b"authorization")
-        self.dataplane.authorize(None if header is None else header.decode("latin-1"))
+        self.client = self.dataplane.authorize(None if header is None else header.decode("latin-1"))
 
     async def discard(self) -> None:
         """Read what the client still sends, until it goes away or is done."""
@@ -113,7 +117,7 @@ class Request:
 
     def call(self, size_bytes: int) -> Call:
         """Return what the data plane has to know of this request beside its body, which has that size."""
-        return Call("rest", self.id.decode(), client_deadline(self.headers), size_bytes)
+        return Call("rest", self.id.decode(), client_deadline(self.headers), size_bytes, self.client)
 
 
 def _is_request_id(sent: bytes) -> bool:

@@ -12,14 +12,14 @@ PROBABILITIES = "predict_proba"
 async def predict(request: Request) -> Answer:
     """Run the model of the path, or the default one."""
     body = await request.body()
-    name = request.model or request.dataplane.default_model()
+    name = request.model or request.dataplane.default_model(request.client)
     single = False
     outputs: tuple[Output, ...] = ()
 
     def decode() -> InferRequest:
         nonlocal single, outputs
         decoded, single = decode_rows(body, model_name=name)
-        outputs = outputs_of(request.dataplane.signature(name))
+        outputs = outputs_of(request.dataplane.signature(request.client, name))
         decoded.outputs = [RequestedOutput(output.name) for output in outputs]
         return decoded
 

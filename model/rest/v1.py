@@ -11,11 +11,12 @@ from model.tensors import InferRequest, InferResponse
 
 async def models(request: Request) -> Answer:
     """Name the models that can answer."""
-    return json_answer({"models": list(dict.fromkeys(name for name, _ in request.dataplane.models()))})
+    return json_answer({"models": list(dict.fromkeys(name for name, _ in request.dataplane.models(request.client)))})
 
 
 async def model_ready(request: Request) -> Answer:
     """Tell whether a model can answer, as KServe does: with a boolean."""
+    request.dataplane.permit(request.client, request.model)
     return await v2.model_ready(request)
 
 
@@ -24,7 +25,7 @@ async def predict(request: Request) -> Answer:
     body = await request.body()
 
     def columns() -> Sequence[str]:
-        signature = request.dataplane.signature(request.model)
+        signature = request.dataplane.signature(request.client, request.model)
         return signature.names if signature.named else ()
 
     def decode() -> InferRequest:

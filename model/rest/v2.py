@@ -37,7 +37,7 @@ async def server_metadata(request: Request) -> Answer:
 
 async def model_metadata(request: Request) -> Answer:
     """Describe a model's inputs and outputs."""
-    metadata = request.dataplane.model_metadata(request.model, request.version)
+    metadata = request.dataplane.model_metadata(request.client, request.model, request.version)
     document: dict[str, Any] = {"name": metadata.name}
     if metadata.versions:
         document["versions"] = metadata.versions
@@ -60,7 +60,7 @@ async def infer(request: Request) -> Answer:
 
 async def statistics(request: Request) -> Answer:
     """Give what was counted for one model, or for all."""
-    counted = request.dataplane.statistics(request.model, request.version)
+    counted = request.dataplane.statistics(request.client, request.model, request.version)
     return json_answer({"model_stats": [_model_statistics(model) for model in counted]})
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -26,12 +25,11 @@ _WORDS: Final = {
     int: "a whole number",
     float: "a number",
     str: "a text that is not empty",
-    SecretStr: "a text that is not empty",
     Path: "a path",
     tuple[str, ...]: "names separated by commas",
     tuple[Path, ...]: "paths separated by commas",
 }
-_KEYS: Final = ("api_key", "verify_key")
+_DOORS: Final = frozenset({"api_key_file", "verify_key"})
 _METAVARS: Final = {bool: "true|false", int: "N", float: "N", Path: "PATH"}
 
 
@@ -79,13 +77,14 @@ def from_environment(environ: Mapping[str, str], fields: Fields) -> dict[str, Gi
     """
     Return what was given by variables; a setting's own goes before KServe's.
 
-    An empty variable is none, for templates leave such; but an empty key is a mistake that must not open the door.
+    An empty variable is none, for templates leave such; but where it should name keys it is a mistake
+    that must not open the door.
     """
     variables = VARIABLES | {variable(name): name for name in fields}
     return {
         name: Given(environ[source], source)
         for source, name in variables.items()
-        if environ.get(source) or (source in environ and name.startswith(_KEYS))
+        if environ.get(source) or (source in environ and name in _DOORS)
     }
 
 

@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -11,12 +10,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from model.errors import ArtifactError
+from model.keys.file import read_keys
 from model.settings import flags
 
 KSERVE_MESSAGE_BYTES: Final = 8 * 1024 * 1024
@@ -97,15 +97,16 @@ class Settings(BaseModel):
         json_schema_extra={"default": "the CPUs that cgroup limit and affinity allow"},
     )
 
-    api_key: SecretStr | None = Field(
+    api_key_file: Path | None = Field(
         None,
-        description="Key that clients bring as `Authorization: Bearer KEY`. Others on the machine can read flags: better give it by the variable, or by `--api_key_file`.",
+        description="File of the keys' hashes that `sklearn-kserve key` writes; clients bring theirs as `Authorization: Bearer KEY`. Read anew when it changes.",
     )
-    api_key_file: Path | None = Field(None, description="File that holds the key. Excludes `--api_key`.")
     allow_unauthenticated: bool = Field(
-        default=False, description="Listen on a public address without a key, because something in front authenticates."
+        default=False, description="Listen on a public address without keys, because something in front authenticates."
     )
-    enable_repository_api: bool = Field(default=False, description="Let clients load and unload models; needs a key.")
+    enable_repository_api: bool = Field(
+        default=False, description="Let clients whose key is an admin's load and unload models; needs `--api_key_file`."
+    )
     enable_docs_url: bool = Field(default=True, description="Serve `/docs`.")
 
     max_request_bytes: Count = Field(
@@ -174,13 +175,6 @@ class Settings(BaseModel):
         except ValidationError as error:
             parser.error(flags.sentence(error.errors()[0], given, fields))
 
-    @cached_property
-    def key(self) -> str | None:
-        """The key that clients must bring, or None; from ``api_key`` or from the file."""
-        if self.api_key_file is not None:
-            return _checked_key(_read_key(self.api_key_file), "--api_key_file")
-        return None if self.api_key is None else _checked_key(self.api_key.get_secret_value(), "--api_key")
-
     @field_validator("workers")
     @classmethod
     def _check_workers(cls, workers: int) -> int:
@@ -219,34 +213,20 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _check_keys(self) -> Self:
-        if self.api_key is not None and self.api_key_file is not None:
-            raise ValueError("--api_key and --api_key_file were both given; expected one of them")
-        if self.key is not None:
+        if self.api_key_file is not None:
+            try:
+                read_keys(self.api_key_file)
+            except ArtifactError as error:
+                raise ValueError(f"--api_key_file: {error}") from error
             return self
         if not (self.allow_unauthenticated or _is_loopback(self.host)):
             raise ValueError(
-                f"--host is '{self.host}', which others can reach, and there is no key; expected --api_key_file, "
+                f"--host is '{self.host}', which others can reach, and there are no keys; expected --api_key_file, "
                 "or --allow_unauthenticated=true where something in front authenticates"
             )
         if self.enable_repository_api:
-            raise ValueError("--enable_repository_api is true and there is no key; expected --api_key_file with it")
+            raise ValueError("--enable_repository_api is true and there are no keys; expected --api_key_file with it")
         return self
-
-
-def _read_key(file: Path) -> str:
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ValueError(f"--api_key_file is '{file}', which can't be read: {reason}") from error
-
-
-def _checked_key(text: str, flag: str) -> str:
-    """Return the key without the white space around it, such as a file's last newline."""
-    key = text.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ValueError(f"{flag} gives a key that no header can carry; expected ASCII without spaces, and not empty")
-    return key
 
 
 def _is_loopback(host: str) -> bool:

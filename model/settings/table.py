@@ -13,9 +13,9 @@ _HEAD: Final = """\
 # Settings
 
 Each setting is a flag of `python -m model` (`sklearn-kserve serve`) and an environment variable. A flag goes before a
-variable, and an empty variable is none, except that an empty key is refused. `--http_port 8080`, `--http_port=8080` and
-`--http-port 8080` are the same; a flag for true or false may stand alone for true. A wrong value or an unknown flag ends
-the process with exit code 2.
+variable, and an empty variable is none, except that one for keys is refused. `--http_port 8080`,
+`--http_port=8080` and `--http-port 8080` are the same; a flag for true or false may stand alone for true. A wrong value
+or an unknown flag ends the process with exit code 2.
 
 | flag, variable | expects | default | meaning |
 |---|---|---|---|

@@ -12,11 +12,11 @@ import pytest
 
 from model.artifact import publish
 from tests.families import by_id, fitted
+from tests.keys import make_key
 from tests.servers import ServerProcess
 
 pytestmark = pytest.mark.timeout(300)  # one run of schemathesis, which is asked several questions
 
-KEY: Final = "a-key-for-tests"
 FAMILIES: Final = (
     "hist_gradient_boosting",  # named numbers, missing ones among them; it takes whatever fits the schema
     "k_neighbors",  # a matrix without names
@@ -25,6 +25,13 @@ FAMILIES: Final = (
     "dates",
 )
 PHASES: Final = {"examples", "coverage", "fuzzing", "stateful"}
+
+
+class Guarded(NamedTuple):
+    """A server, and a key that it takes."""
+
+    server: ServerProcess
+    key: str
 
 
 class Run(NamedTuple):
@@ -44,24 +51,26 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """A server with a key, so that it can be seen to ask for it."""
     root = tmp_path_factory.mktemp("models")
     for name in FAMILIES:
         publish(fitted(name), by_id(name).X, name=name, root=root)
-    args = ("--model_root", str(root), "--default_model", FAMILIES[0], "--api_key", KEY, "--drain_seconds", "0")
-    with ServerProcess.start(*args) as server:
-        yield server
+    key_file = tmp_path_factory.mktemp("keys") / "keys.json"
+    key = make_key(key_file)
+    args = ("--model_root", str(root), "--default_model", FAMILIES[0], "--drain_seconds", "0")
+    with ServerProcess.start(*args, "--api_key_file", str(key_file)) as server:
+        yield Guarded(server, key)
     assert server.stray == []
 
 
 @pytest.fixture(scope="module")
-def run(guarded: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Run:
     directory = tmp_path_factory.mktemp("schemathesis")
     report = directory / "report.json"
     config = Path(__file__).with_name("schemathesis.toml")
-    options = ["--continue-on-failure", "--no-color", "--header", f"Authorization: Bearer {KEY}"]
-    url = f"http://127.0.0.1:{guarded.http_port}/openapi.json"
+    options = ["--continue-on-failure", "--no-color", "--header", f"Authorization: Bearer {guarded.key}"]
+    url = f"http://127.0.0.1:{guarded.server.http_port}/openapi.json"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", url, *options]
     command += ["--report", "json", "--report-json-path", str(report)]
     # It runs none of our code, and takes twice the time where coverage looks over its shoulder.

@@ -56,7 +56,7 @@ def line_of(clients: Clients, request_id: str) -> dict[str, Any]:
     return line
 
 
-REQUEST = {"event": "request", "level": "info"}
+REQUEST = {"event": "request", "level": "info", "client": ""}
 
 
 def test_a_request_over_rest_has_one_line(clients: Clients) -> None:

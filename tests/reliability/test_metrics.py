@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from model.grpc import open_inference_pb2 as pb
+from tests.keys import make_key
 from tests.protocol.encodings import Ask, Sent, document, infer_path, message
 from tests.protocol.wires import Clients
 from tests.protocol.zoo import spoil
@@ -16,7 +17,6 @@ from tests.reliability.parts import ask, publish_flowers
 from tests.reliability.test_readiness import index, ready
 
 Samples = defaultdict[tuple[str, str], float]
-KEY = "a-key-for-the-operator"
 
 
 def samples(clients: Clients, **labels: str) -> Samples:
@@ -41,10 +41,10 @@ def clients(serve_all: Serve, tmp_path_factory: pytest.TempPathFactory) -> Clien
     for name in ("flowers", "others"):
         publish_flowers(root, name)
         publish_flowers(root, name)
-    key_file = tmp_path_factory.mktemp("keys") / "key"
-    key_file.write_text(f"{KEY}\n")
+    key_file = tmp_path_factory.mktemp("keys") / "keys.json"
+    key = make_key(key_file, "operator", admin=True)
     args = ("--model_root", root, "--enable_repository_api", "--api_key_file", key_file, "--max_rows", "10")
-    return serve_all(*args, key=KEY)
+    return serve_all(*args, key=key)
 
 
 @pytest.fixture

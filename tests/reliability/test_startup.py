@@ -138,8 +138,11 @@ def test_a_model_root_that_is_missing_ends_it_with_a_sentence(tmp_path: Path) ->
     [
         (("--http_port", "http"), "--http_port is 'http'; expected a whole number from 0 to 65535"),
         (("--model_rot", "models"), "unrecognized arguments: --model_rot models"),
-        (("--host", "0.0.0.0"), "--host is '0.0.0.0', which others can reach, and there is no key; expected"),
-        (("--enable_repository_api",), "--enable_repository_api is true and there is no key; expected --api_key_file"),
+        (("--host", "0.0.0.0"), "--host is '0.0.0.0', which others can reach, and there are no keys; expected"),
+        (
+            ("--enable_repository_api",),
+            "--enable_repository_api is true and there are no keys; expected --api_key_file",
+        ),
     ],
 )
 def test_wrong_usage_ends_it_with_2(args: tuple[str, ...], sentence: str) -> None:

@@ -96,9 +96,11 @@ def test_a_module_of_our_own_that_is_missing_is_our_fault(monkeypatch: pytest.Mo
 
 def test_the_help_lists_the_commands_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     from model.artifact.commands import add_parsers
+    from model.keys.commands import add_parser
 
     subparsers = argparse.ArgumentParser().add_subparsers()
     add_parsers(subparsers)
+    add_parser(subparsers)
     assert set(subparsers.choices) | {"serve"} == set(cli.COMMANDS)
     with pytest.raises(SystemExit) as stopped:
         cli.main(["--help"])
@@ -107,7 +109,7 @@ def test_the_help_lists_the_commands_that_there_are(capsys: pytest.CaptureFixtur
     assert all(f"    {name}" in text for name in cli.COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["publish", "inspect", "verify", "sign", "accelerate"])
+@pytest.mark.parametrize("command", ["publish", "inspect", "verify", "sign", "accelerate", "key"])
 def test_a_command_without_its_arguments_is_wrong_usage(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main([command])

@@ -32,14 +32,17 @@ from model.errors import (
     TooLarge,
     Unauthenticated,
 )
+from model.keys import ANYONE, NOBODY, Client
 from model.metrics import Metrics
 from model.repository import ModelRepository, State
 from model.servable import Servable, load_servable
 from model.settings import Settings
 from model.tensors import InferRequest, InferResponse, RequestedOutput, Tensor
+from tests.keys import make_key
 
 pytestmark = pytest.mark.asyncio
 
+ADMIN = Client("root", None, admin=True)
 POINTS = np.random.default_rng(2).normal(size=(20, 2))
 SOON = 20.0
 LARGE = 70_000
@@ -112,7 +115,9 @@ async def infer(
 ) -> InferResponse:
     """Ask as a front-end does whose bytes are tensors already."""
     asked = sent or request()
-    return await plane.infer(model, version, lambda: asked, response_of, Call(call.pop("protocol", "rest"), **call))
+    return await plane.infer(
+        model, version, lambda: asked, response_of, Call(call.pop("protocol", "rest"), **{"client": ANYONE} | call)
+    )
 
 
 def counts(plane: DataPlane) -> Counter[str]:
@@ -163,7 +168,7 @@ class TestAnAnswer:
         response = await infer(plane, "signs", sent=request(2, "predict_proba", "predict"))
         assert (response.model_name, response.model_version, response.id) == ("signs", "2", "7")
         probabilities, labels = response.outputs
-        estimator = plane.select("signs").artifact.estimator
+        estimator = plane._repository.select("signs").artifact.estimator
         assert np.array_equal(probabilities.data, estimator.predict_proba([[0.5, 2.0]] * 2))
         assert labels.data.tolist() == [True, True]
 
@@ -174,7 +179,7 @@ class TestAnAnswer:
         await infer(plane, "signs", sent=request(3))
         await infer(plane, "signs", sent=request(2), protocol="grpc")
         assert counts(plane) == {"signs 2 rest 200": 1, "signs 2 grpc 200": 1}
-        (statistics,) = plane.statistics("signs", "2")
+        (statistics,) = plane.statistics(ANYONE, "signs", "2")
         assert (statistics.inference_count, statistics.execution_count) == (5, 2)
         parts = (statistics.queue, statistics.compute_input, statistics.compute_infer, statistics.compute_output)
         assert all(part.ns > 0 for part in parts)
@@ -183,14 +188,14 @@ class TestAnAnswer:
     async def test_is_given_in_one_log_line_if_wanted(self, make: Make) -> None:
         plane = make(enable_latency_logging=True)
         with capture_logs() as log:
-            await infer(plane, "signs", request_id="r-1")
+            await infer(plane, "signs", request_id="r-1", client=Client("alice", frozenset({"signs"})))
             with pytest.raises(NotFound):
                 await infer(plane, "nobody", request_id="r-2")
         assert [line.pop("duration_ms") > 0 for line in log] == [True, True]
         line = {"event": "request", "log_level": "info", "protocol": "rest"}
         assert log == [
-            line | {"request_id": "r-1", "model": "signs", "version": "2", "code": 200, "rows": 1},
-            line | {"request_id": "r-2", "model": "", "version": "", "code": 404, "rows": 0},
+            line | {"request_id": "r-1", "client": "alice", "model": "signs", "version": "2", "code": 200, "rows": 1},
+            line | {"request_id": "r-2", "client": "", "model": "", "version": "", "code": 404, "rows": 0},
         ]
 
 
@@ -208,7 +213,7 @@ class TestWithoutAName:
 
     async def test_there_is_nothing_where_there_is_no_model(self, make: Make) -> None:
         with pytest.raises(InvalidInput, match="expected one of none"):
-            make(only=()).default_model()
+            make(only=()).default_model(ANYONE)
 
 
 class TestARefusal:
@@ -217,7 +222,7 @@ class TestARefusal:
             raise InvalidInput("It is no JSON.")
 
         with pytest.raises(InvalidInput, match="no JSON"):
-            await plane.infer("sums", "", refuse, response_of, Call("grpc"))
+            await plane.infer("sums", "", refuse, response_of, Call("grpc", client=ANYONE))
         assert counts(plane) == {"sums  grpc 400": 1}
 
     async def test_of_a_row_too_many_is_counted_by_its_reason(self, make: Make) -> None:
@@ -257,7 +262,7 @@ class TestARefusal:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            await plane.infer("sums", "", request, stumble, Call("rest"))
+            await plane.infer("sums", "", request, stumble, Call("rest", client=ANYONE))
         assert counts(plane) == {"sums  rest 500": 1}
 
 
@@ -363,7 +368,7 @@ class TestTheEventLoop:
             threads.append(threading.current_thread())
             return request()
 
-        await plane.infer("sums", "", decode, response_of, Call("rest", size_bytes=size))
+        await plane.infer("sums", "", decode, response_of, Call("rest", size_bytes=size, client=ANYONE))
         assert [thread is threading.current_thread() for thread in threads] == [on_it]
 
     @pytest.mark.parametrize(("rows", "on_it"), [(100, True), (9000, False)])
@@ -373,7 +378,7 @@ class TestTheEventLoop:
         def encode(_: InferRequest, __: InferResponse) -> None:
             threads.append(threading.current_thread())
 
-        await plane.infer("sums", "", lambda: request(rows), encode, Call("rest"))
+        await plane.infer("sums", "", lambda: request(rows), encode, Call("rest", client=ANYONE))
         assert [thread is threading.current_thread() for thread in threads] == [on_it]
 
 
@@ -409,89 +414,164 @@ class TestWhatItSaysOfItself:
         assert metadata.extensions == ("binary_tensor_data", "model_repository", "statistics")
 
     async def test_models(self, plane: DataPlane) -> None:
-        assert plane.models() == [("signs", "1"), ("signs", "2"), ("sums", "")]
-        assert plane.model_metadata("signs", "1").versions == ("1", "2")
-        assert plane.model_metadata("sums").versions == ()
-        assert plane.signature("signs").output("predict_proba") is not None
+        assert plane.models(ANYONE) == [("signs", "1"), ("signs", "2"), ("sums", "")]
+        assert plane.model_metadata(ANYONE, "signs", "1").versions == ("1", "2")
+        assert plane.model_metadata(ANYONE, "sums").versions == ()
+        assert plane.signature(ANYONE, "signs").output("predict_proba") is not None
 
     async def test_index(self, make: Make, root: Path) -> None:
         (root / "sums" / "model.pkl").write_bytes(b"")
         plane = make()
-        assert [line.state for line in plane.repository_index()] == [State.READY, State.READY, State.UNAVAILABLE]
-        assert [line.version for line in plane.repository_index(ready_only=True)] == ["1", "2"]
+        assert [line.state for line in plane.repository_index(ANYONE)] == [State.READY, State.READY, State.UNAVAILABLE]
+        assert [line.version for line in plane.repository_index(ANYONE, ready_only=True)] == ["1", "2"]
 
     async def test_statistics(self, plane: DataPlane) -> None:
-        assert [(entry.name, entry.version) for entry in plane.statistics()] == plane.models()
-        assert [entry.version for entry in plane.statistics("signs")] == ["1", "2"]
-        assert [entry.version for entry in plane.statistics("signs", "1")] == ["1"]
+        assert [(entry.name, entry.version) for entry in plane.statistics(ANYONE)] == plane.models(ANYONE)
+        assert [entry.version for entry in plane.statistics(ANYONE, "signs")] == ["1", "2"]
+        assert [entry.version for entry in plane.statistics(ANYONE, "signs", "1")] == ["1"]
         with pytest.raises(NotFound):
-            plane.statistics("signs", "3")
+            plane.statistics(ANYONE, "signs", "3")
 
     async def test_metrics(self, plane: DataPlane) -> None:
         await infer(plane)
-        page, content_type = plane.metrics_page(None)
+        page, content_type = plane.metrics_page(ANYONE, None)
         assert b"inference_in_flight_limit 256.0" in page
         assert b"inference_requests_in_flight 0.0" in page
         assert content_type.startswith("text/plain")
 
 
 class TestCredentials:
-    async def test_are_not_asked_for_where_there_is_no_key(self, plane: DataPlane) -> None:
-        plane.authorize(None)
+    async def test_are_not_asked_for_where_there_are_no_keys(self, plane: DataPlane) -> None:
+        assert plane.authorize(None) == ANYONE
 
-    @pytest.mark.parametrize("credentials", ["Bearer right", "bearer right", "BEARER  right "])
-    async def test_that_are_right_open(self, make: Make, credentials: str) -> None:
-        make(api_key="right").authorize(credentials)
+    async def test_that_are_right_tell_who_asks(self, make: Make, tmp_path: Path) -> None:
+        key = make_key(tmp_path / "keys.json", "alice", "signs")
+        plane = make(api_key_file=tmp_path / "keys.json")
+        assert plane.authorize(f"Bearer {key}") == Client("alice", frozenset({"signs"}))
 
-    @pytest.mark.parametrize(
-        ("credentials", "got"),
-        [
-            (None, "no credentials"),
-            ("", "no credentials"),
-            ("right", "a wrong key"),
-            ("Basic right", "a wrong key"),
-            ("Bearer wrong", "a wrong key"),
-            ("Bearer rightly", "a wrong key"),
-            ("Bearer ri\u00dfht", "a wrong key"),
-        ],
-    )
-    async def test_that_are_wrong_are_refused_and_counted(self, make: Make, credentials: str | None, got: str) -> None:
-        plane = make(api_key="right")
-        with pytest.raises(Unauthenticated, match=f"^The request has {got}; expected the header Authorization: Bearer"):
-            plane.authorize(credentials)
-        assert counts(plane) == {"unauthenticated": 1}
+    async def test_that_are_wrong_are_refused_and_counted(self, make: Make, tmp_path: Path) -> None:
+        make_key(tmp_path / "keys.json")
+        plane = make(api_key_file=tmp_path / "keys.json")
+        for credentials in (None, "Bearer tester.wrong"):
+            with pytest.raises(Unauthenticated):
+                plane.authorize(credentials)
+        assert counts(plane) == {"unauthenticated": 2}
+
+
+SIGNS = Client("alice", frozenset({"signs"}))
+
+
+class TestAKeyForSomeModels:
+    """One that is for `signs`, on a server that has `sums` too."""
+
+    async def test_opens_those(self, plane: DataPlane) -> None:
+        assert (await infer(plane, "signs", client=SIGNS)).model_name == "signs"
+        assert plane.model_metadata(SIGNS, "signs").name == "signs"
+
+    @pytest.mark.parametrize("name", ["sums", "nobody", "../signs", "SIGNS", "signs "])
+    async def test_opens_no_other_whether_it_exists_or_not(self, plane: DataPlane, name: str) -> None:
+        sentence = r"^The key is not for this model; expected one of 'signs'\.$"
+        with pytest.raises(PermissionDenied, match=sentence):
+            await infer(plane, name, client=SIGNS)
+        for ask in (plane.model_metadata, plane.signature, plane.statistics, plane.permit):
+            with pytest.raises(PermissionDenied, match=sentence):
+                ask(SIGNS, name)
+        assert counts(plane) == {"  rest 403": 1, "forbidden": 5}
+
+    async def test_sees_no_other_in_any_list(self, plane: DataPlane) -> None:
+        assert plane.models(SIGNS) == [("signs", "1"), ("signs", "2")]
+        assert [state.name for state in plane.repository_index(SIGNS)] == ["signs", "signs"]
+        assert [each.name for each in plane.statistics(SIGNS)] == ["signs", "signs"]
+
+    async def test_does_not_learn_of_others_by_a_model_that_is_gone(self, plane: DataPlane) -> None:
+        client = Client("bob", frozenset({"gone", "sums"}))
+        with pytest.raises(NotFound, match=r"^Model 'gone' is unknown; expected one of 'sums'\.$"):
+            await infer(plane, "gone", client=client)
+        with pytest.raises(NotFound, match=r"^Model 'gone' is unknown; expected none\.$"):
+            plane.model_metadata(Client("bob", frozenset({"gone"})), "gone")
+
+    async def test_has_its_only_model_as_the_default(self, plane: DataPlane) -> None:
+        assert plane.default_model(SIGNS) == "signs"
+        assert (await infer(plane, "", client=SIGNS)).model_name == "signs"
+
+    async def test_is_refused_the_default_where_that_is_another(self, make: Make) -> None:
+        plane = make(default_model="sums")
+        with pytest.raises(PermissionDenied):
+            await infer(plane, "", client=SIGNS)
+
+    async def test_does_not_learn_of_others_by_the_want_of_a_default(self, plane: DataPlane) -> None:
+        with pytest.raises(InvalidInput, match=r"expected one of none\.$"):
+            plane.default_model(Client("bob", frozenset({"gone"})))
+
+    async def test_does_not_open_the_metrics_which_are_of_all(self, plane: DataPlane) -> None:
+        with pytest.raises(PermissionDenied, match=r"^The metrics tell of all models; expected a key that is for all"):
+            plane.metrics_page(SIGNS, None)
+
+
+async def test_who_has_not_been_asked_for_a_key_may_do_nothing(plane: DataPlane) -> None:
+    with pytest.raises(PermissionDenied):
+        await infer(plane, "signs", client=NOBODY)
+    assert not any([plane.models(NOBODY), plane.repository_index(NOBODY), plane.statistics(NOBODY)])
+
+
+async def test_a_probe_of_an_unknown_model_does_not_learn_of_others(plane: DataPlane) -> None:
+    with pytest.raises(NotFound, match=r"^Model 'nobody' is unknown\.$"):
+        plane.model_ready("nobody")
 
 
 class TestLoading:
     @pytest.fixture
-    def plane(self, make: Make) -> DataPlane:
-        return make(enable_repository_api=True, api_key="right")
+    def plane(self, make: Make, tmp_path: Path) -> DataPlane:
+        make_key(tmp_path / "keys.json")
+        return make(enable_repository_api=True, api_key_file=tmp_path / "keys.json")
+
+    @pytest.mark.parametrize("operation", ["load", "unload"])
+    @pytest.mark.parametrize(
+        ("client", "sentence"),
+        [
+            (Client("alice", None), "The key is not an admin's; expected one that is, for loading and unloading."),
+            (SIGNS, "The key is not an admin's; expected one that is, for loading and unloading."),
+            (
+                Client("alice", frozenset({"signs"}), admin=True),
+                "The key is not for this model; expected one of 'signs'.",
+            ),
+        ],
+        ids=["no admin", "no admin of this model", "admin of another"],
+    )
+    async def test_is_for_an_admin_of_the_model(
+        self, plane: DataPlane, operation: str, client: Client, sentence: str
+    ) -> None:
+        with pytest.raises(PermissionDenied) as refused:
+            await getattr(plane, operation)(client, "sums")
+        assert str(refused.value) == sentence
+        assert plane.model_ready("sums")
+        assert counts(plane) == {"forbidden": 1}
 
     @pytest.mark.parametrize("operation", ["load", "unload"])
     async def test_is_off_unless_the_operator_has_turned_it_on(self, make: Make, operation: str) -> None:
         plane = make()
         with pytest.raises(PermissionDenied, match="expected --enable_repository_api of the operator"):
-            await getattr(plane, operation)("sums")
+            await getattr(plane, operation)(ADMIN, "sums")
         assert plane.model_ready("sums")
         assert counts(plane) == {"forbidden": 1}
 
     @pytest.mark.parametrize("operation", ["load", "unload"])
     async def test_an_unknown_model_is_not_found(self, plane: DataPlane, operation: str) -> None:
         with pytest.raises(NotFound):
-            await getattr(plane, operation)("nobody")
+            await getattr(plane, operation)(ADMIN, "nobody")
 
     async def test_takes_a_model_out_and_in_again(self, plane: DataPlane) -> None:
-        await plane.unload("sums")
+        await plane.unload(ADMIN, "sums")
         with pytest.raises(NotReady):
             await infer(plane)
-        await plane.load("sums")
+        await plane.load(ADMIN, "sums")
         assert (await infer(plane)).model_name == "sums"
 
     async def test_does_not_hold_requests_up(self, plane: DataPlane, executor: ThreadPoolExecutor) -> None:
         leave = threading.Event()
         busy = [executor.submit(leave.wait, SOON) for _ in range(2)]
         try:
-            await asyncio.wait_for(plane.load("sums"), SOON)
+            await asyncio.wait_for(plane.load(ADMIN, "sums"), SOON)
         finally:
             leave.set()
         assert all(future.result(SOON) for future in busy)
@@ -499,7 +579,7 @@ class TestLoading:
     async def test_that_fails_says_so_and_leaves_what_answered(self, plane: DataPlane, root: Path) -> None:
         (root / "sums" / "model.pkl").write_bytes(b"")
         with pytest.raises(NotReady, match=r"^No version of model 'sums' could be loaded; the repository index has"):
-            await plane.load("sums")
+            await plane.load(ADMIN, "sums")
         assert (await infer(plane)).model_name == "sums"
 
     async def test_drops_the_series_of_what_answers_no_longer(self, plane: DataPlane, root: Path) -> None:
@@ -507,16 +587,19 @@ class TestLoading:
         await infer(plane, "signs", "2")
         await infer(plane, "sums")
         shutil.rmtree(root / "signs" / "1")
-        await plane.load("signs")
+        await plane.load(ADMIN, "signs")
         assert counts(plane) == {"signs 2 rest 200": 1, "sums  rest 200": 1}
-        await plane.unload("signs")
+        await plane.unload(ADMIN, "signs")
         assert counts(plane) == {"sums  rest 200": 1}
 
-    async def test_what_is_in_flight_meanwhile_is_answered_and_counted_nowhere(self, make: Make, slow: Slow) -> None:
-        plane = make(slow.adapt, enable_repository_api=True, api_key="right")
+    async def test_what_is_in_flight_meanwhile_is_answered_and_counted_nowhere(
+        self, make: Make, slow: Slow, tmp_path: Path
+    ) -> None:
+        make_key(tmp_path / "keys.json")
+        plane = make(slow.adapt, enable_repository_api=True, api_key_file=tmp_path / "keys.json")
         task = asyncio.create_task(infer(plane))
         await entered(slow)
-        await plane.unload("sums")
+        await plane.unload(ADMIN, "sums")
         slow.leave.set()
         assert (await task).outputs[0].data.tolist() == [0.0]
         assert counts(plane) == {}

@@ -45,7 +45,14 @@ def test_a_line_is_json_with_level_and_utc_time(lines: Lines) -> None:
 
 def test_the_request_line_says_what_became_of_it(lines: Lines) -> None:
     logs.log_request(
-        request_id="r-1", protocol="rest", model="penguins", version="3", code=200, rows=2, duration_ms=1.23456
+        request_id="r-1",
+        protocol="rest",
+        client="alice",
+        model="penguins",
+        version="3",
+        code=200,
+        rows=2,
+        duration_ms=1.23456,
     )
     [line] = lines()
     del line["timestamp"]
@@ -54,6 +61,7 @@ def test_the_request_line_says_what_became_of_it(lines: Lines) -> None:
         "level": "info",
         "request_id": "r-1",
         "protocol": "rest",
+        "client": "alice",
         "model": "penguins",
         "version": "3",
         "code": 200,

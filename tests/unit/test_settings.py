@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from model.settings import Settings
 from model.settings.kserve import IGNORED_FLAGS
 from model.settings.table import document
+from tests.keys import make_key
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +33,6 @@ DEFAULTS = {
     "protocol": None,
     "workers": 1,
     "threads": None,
-    "api_key": None,
     "api_key_file": None,
     "allow_unauthenticated": False,
     "enable_repository_api": False,
@@ -70,8 +70,7 @@ OTHERS = {
     "enable_grpc": "false",
     "protocol": "v2",
     "threads": "1",
-    "api_key": "k",
-    "api_key_file": "key",
+    "api_key_file": "keys.json",
     "allow_unauthenticated": "true",
     "enable_repository_api": "true",
     "enable_docs_url": "false",
@@ -153,10 +152,14 @@ def test_every_setting_is_a_flag_and_a_variable(name: str, tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     Path("code").mkdir()
     Path("key.pem").touch()
-    Path("key").write_text("k")
-    key = {"SKLEARN_KSERVE_API_KEY": "k"} if name in {"enable_repository_api", "host"} else {}
-    by_flag = read(f"--{name}={OTHERS[name]}", **key)
-    by_variable = read(**{f"SKLEARN_KSERVE_{name.upper()}": OTHERS[name]}, **key)
+    make_key(Path("keys.json"))
+    others = {
+        "enable_repository_api": ("api_key_file",),
+        "host": ("api_key_file",),
+    }
+    needed = {f"SKLEARN_KSERVE_{other.upper()}": OTHERS[other] for other in others.get(name, ())}
+    by_flag = read(f"--{name}={OTHERS[name]}", **needed)
+    by_variable = read(**{f"SKLEARN_KSERVE_{name.upper()}": OTHERS[name]}, **needed)
     assert by_flag == by_variable
     assert getattr(by_flag, name) != DEFAULTS[name]
 
@@ -299,61 +302,45 @@ def test_a_loopback_address_needs_no_key(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
-def test_a_public_address_needs_a_key_or_a_word(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_public_address_needs_keys_or_a_word(host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refusal(capsys, "--host", host) == (
-        f"--host is '{host}', which others can reach, and there is no key; expected --api_key_file, "
+        f"--host is '{host}', which others can reach, and there are no keys; expected --api_key_file, "
         "or --allow_unauthenticated=true where something in front authenticates"
     )
-    assert read("--host", host, SKLEARN_KSERVE_API_KEY="k").key == "k"
-    assert read("--host", host, SKLEARN_KSERVE_ALLOW_UNAUTHENTICATED="true").key is None
+    make_key(tmp_path / "keys.json")
+    assert read("--host", host, "--api_key_file", str(tmp_path / "keys.json")).host == host
+    assert read("--host", host, SKLEARN_KSERVE_ALLOW_UNAUTHENTICATED="true").host == host
 
 
-def test_loading_by_clients_needs_a_key(capsys: pytest.CaptureFixture[str]) -> None:
-    sentence = "--enable_repository_api is true and there is no key; expected --api_key_file with it"
+def test_loading_by_clients_needs_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "--enable_repository_api is true and there are no keys; expected --api_key_file with it"
     assert refusal(capsys, "--enable_repository_api", "--allow_unauthenticated") == sentence
-    assert read("--enable_repository_api", SKLEARN_KSERVE_API_KEY="k").enable_repository_api
-
-
-def test_a_key_comes_from_a_file_without_its_last_newline(tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    file.write_text("s3cret\n")
-    settings = read("--api_key_file", str(file))
-    file.unlink()
-    assert settings.key == "s3cret"
-
-
-def test_only_one_key_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sentence = refusal(capsys, "--api_key_file", str(tmp_path / "key"), SKLEARN_KSERVE_API_KEY="s3cret")
-    assert sentence == "SKLEARN_KSERVE_API_KEY and --api_key_file were both given; expected one of them"
-
-
-@pytest.mark.parametrize("key", ["", " ", "two words", "schlüssel", "line\nbreak"])
-def test_a_key_that_no_header_carries_is_refused_and_not_repeated(key: str, capsys: pytest.CaptureFixture[str]) -> None:
-    sentence = refusal(capsys, SKLEARN_KSERVE_API_KEY=key, SKLEARN_KSERVE_ALLOW_UNAUTHENTICATED="true")
-    assert sentence == (
-        "SKLEARN_KSERVE_API_KEY gives a key that no header can carry; expected ASCII without spaces, and not empty"
-    )
+    make_key(tmp_path / "keys.json")
+    assert read("--enable_repository_api", f"--api_key_file={tmp_path / 'keys.json'}").enable_repository_api
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file or directory"), (b"\xff\xfe", "it is not text")],
-    ids=["missing", "binary"],
+    [
+        (None, "can't be read: No such file or directory."),
+        (b"swordfish", "is not JSON; expected one that `sklearn-kserve key --file` has written."),
+        (b"{}", "is none: keys: Field required."),
+    ],
+    ids=["missing", "not JSON", "another document"],
 )
-def test_a_key_file_that_cannot_be_read_is_refused(
+def test_a_file_that_holds_no_keys_is_refused_and_not_repeated(
     content: bytes | None, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "key"
+    file = tmp_path / "keys.json"
     if content is not None:
         file.write_bytes(content)
-    assert refusal(capsys, f"--api_key_file={file}") == f"--api_key_file is '{file}', which can't be read: {reason}"
+    assert refusal(capsys, f"--api_key_file={file}") == f"--api_key_file: The file of keys {file} {reason}"
 
 
-def test_a_key_is_not_shown() -> None:
-    settings = read(SKLEARN_KSERVE_API_KEY="s3cret")
-    assert settings.key == "s3cret"
-    assert "s3cret" not in repr(settings)
-    assert "s3cret" not in str(settings.model_dump())
+@pytest.mark.parametrize("name", ["api_key_file"])
+def test_an_empty_variable_does_not_open_a_door(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    variable = f"SKLEARN_KSERVE_{name.upper()}"
+    assert variable in refusal(capsys, "--allow_unauthenticated", **{variable: ""})
 
 
 def test_kserves_flags_without_a_meaning_are_collected() -> None:

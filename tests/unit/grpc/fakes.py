@@ -18,6 +18,8 @@ from model.dataplane import DataPlane
 from model.datatypes import Datatype
 from model.errors import NotFound, Unauthenticated
 from model.grpc import open_inference_pb2 as pb
+from model.keys import ANYONE
+from model.keys import Client as Asking
 from model.metadata import ModelMetadata, ServerMetadata, TensorMetadata
 from model.metrics import ModelStatistics
 from model.repository import ModelState, State
@@ -82,29 +84,30 @@ class FakeDataPlane(DataPlane):
     def server_metadata(self) -> ServerMetadata:
         return ServerMetadata("sklearn-kserve", "1.2.3", ("binary_tensor_data", "model_repository"))
 
-    def model_metadata(self, name: str, version: str = "") -> ModelMetadata:
+    def model_metadata(self, client: Asking, name: str, version: str = "") -> ModelMetadata:
         self.asked.append(("model_metadata", name, version))
         inputs = (TensorMetadata("bill", Datatype.FP64, (-1, 1)), TensorMetadata("sex", Datatype.BYTES, (-1, 1)))
         outputs = (TensorMetadata("predict", Datatype.BYTES, (-1,)),)
         return ModelMetadata(name, ("1", "2"), "sklearn_joblib", inputs, outputs)
 
-    def repository_index(self, *, ready_only: bool = False) -> list[ModelState]:
+    def repository_index(self, client: Asking, *, ready_only: bool = False) -> list[ModelState]:
         states = [ModelState("penguins", "2", State.READY), ModelState("penguins", "1", State.UNAVAILABLE, "digest")]
         return states[:1] if ready_only else states
 
-    async def load(self, name: str) -> None:
+    async def load(self, client: Asking, name: str) -> None:
         self.asked.append(("load", name))
 
-    async def unload(self, name: str) -> None:
+    async def unload(self, client: Asking, name: str) -> None:
         self.asked.append(("unload", name))
 
-    def statistics(self, name: str = "", version: str = "") -> list[ModelStatistics]:
+    def statistics(self, client: Asking, name: str = "", version: str = "") -> list[ModelStatistics]:
         self.asked.append(("statistics", name, version))
         return self.counted
 
-    def authorize(self, credentials: str | None) -> None:
+    def authorize(self, credentials: str | None) -> Asking:
         if self.key is not None and credentials != self.key:
             raise Unauthenticated("Send the key as 'Authorization: Bearer KEY'.")
+        return ANYONE
 
 
 class LoopThread:

@@ -12,6 +12,7 @@ import pytest_asyncio
 from model.call import Call
 from model.datatypes import Datatype
 from model.errors import InvalidInput, NotFound, PermissionDenied, ServingError, Unauthenticated
+from model.keys import ANYONE, Client
 from model.metadata import ModelMetadata, ServerMetadata, TensorMetadata
 from model.metrics import Duration, ModelStatistics
 from model.repository import ModelState, State
@@ -56,6 +57,7 @@ class FakeDataPlane:
     def __init__(self) -> None:
         self.signatures = {("penguins", "3"): SIGNATURE, ("numbers", ""): NUMBERS, ("texts", ""): TEXT}
         self.key: str | None = None
+        self.client = ANYONE
         self.is_ready = True
         self.default = "penguins"
         self.repository_api = False
@@ -75,7 +77,7 @@ class FakeDataPlane:
         call: Call,
     ) -> T:
         self.calls.append(call)
-        signature = self.signature(model_name, model_version)
+        signature = self.signature(call.client, model_name, model_version)
         request = decode()
         Inputs(signature).decode(request)
         self.requests.append(request)
@@ -90,9 +92,14 @@ class FakeDataPlane:
         version = "3" if model_name == "penguins" else ""
         return encode(request, InferResponse(model_name, version, outputs, request.id))
 
-    def authorize(self, credentials: str | None) -> None:
+    def authorize(self, credentials: str | None) -> Client:
         if self.key is not None and credentials != f"Bearer {self.key}":
             raise Unauthenticated("No key.")
+        return self.client
+
+    def permit(self, client: Client, name: str) -> None:
+        if not client.may_use(name):
+            raise PermissionDenied("Not for this model.")
 
     def refused(self, error: ServingError) -> None:
         self.refusals.append(error)
@@ -104,18 +111,19 @@ class FakeDataPlane:
         return self.is_ready
 
     def model_ready(self, name: str, version: str = "") -> bool:
-        self.signature(name, version)
+        self.signature(ANYONE, name, version)
         return self.is_ready
 
-    def models(self) -> list[tuple[str, str]]:
-        return list(self.signatures)
+    def models(self, client: Client) -> list[tuple[str, str]]:
+        return [pair for pair in self.signatures if client.may_use(pair[0])]
 
-    def default_model(self) -> str:
+    def default_model(self, client: Client) -> str:
         if not self.default:
             raise InvalidInput("Several models: penguins, numbers.")
         return self.default
 
-    def signature(self, name: str, version: str = "") -> Signature:
+    def signature(self, client: Client, name: str, version: str = "") -> Signature:
+        self.permit(client, name)
         found = {**self.signatures, ("penguins", ""): SIGNATURE}.get((name, version))
         if found is None:
             raise NotFound(f"Model {name!r} is unknown.")
@@ -124,29 +132,29 @@ class FakeDataPlane:
     def server_metadata(self) -> ServerMetadata:
         return ServerMetadata("sklearn-kserve", "1.2.3", ("binary_tensor_data",))
 
-    def model_metadata(self, name: str, version: str = "") -> ModelMetadata:
-        self.signature(name, version)
+    def model_metadata(self, client: Client, name: str, version: str = "") -> ModelMetadata:
+        self.signature(client, name, version)
         tensors = (TensorMetadata("mass", Datatype.FP64, (-1, 1)),)
         return ModelMetadata(name, ("3",) if name == "penguins" else (), "sklearn_joblib", tensors, tensors)
 
-    def repository_index(self, *, ready_only: bool = False) -> list[ModelState]:
+    def repository_index(self, client: Client, *, ready_only: bool = False) -> list[ModelState]:
         states = [ModelState("penguins", "3", State.READY), ModelState("numbers", "", State.UNAVAILABLE, "unloaded")]
         return states[:1] if ready_only else states
 
-    async def load(self, name: str) -> None:
+    async def load(self, client: Client, name: str) -> None:
         if not self.repository_api:
             raise PermissionDenied("Loading is off.")
-        self.signature(name)
+        self.signature(client, name)
 
     unload = load
 
-    def statistics(self, name: str = "", version: str = "") -> list[ModelStatistics]:
+    def statistics(self, client: Client, name: str = "", version: str = "") -> list[ModelStatistics]:
         if name:
-            self.signature(name, version)
+            self.signature(client, name, version)
         once = Duration(1, 2)
         return [ModelStatistics(name or "penguins", version or "3", 5, 7, 1, *[once] * 6)]
 
-    def metrics_page(self, accept: str | None) -> tuple[bytes, str]:
+    def metrics_page(self, client: Client, accept: str | None) -> tuple[bytes, str]:
         return f"# accept: {accept}\n".encode(), "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from model.datatypes import Datatype
 from model.errors import NotFound
+from model.keys import ANYONE, Client
 from model.rest.routes import ROUTES
 from model.signature import Column, Layout, Output, Signature
 from tests.unit.rest.conftest import SIGNATURE, FakeDataPlane, Running, Serve
@@ -156,14 +157,24 @@ async def test_without_keys_there_is_no_security(running: Running) -> None:
 
 async def test_it_is_made_anew_only_when_the_models_change(running: Running, plane: FakeDataPlane) -> None:
     document = running.app._service.openapi
-    first = document()
-    assert document() is first
+    first = document(ANYONE)
+    assert document(ANYONE) is first
     del plane.signatures["texts", ""]
-    second = document()
+    second = document(ANYONE)
     assert b"texts" in first
     assert b"texts" not in second
     plane.signatures["penguins", "3"] = SIGNATURE.model_copy(update={"outputs": SIGNATURE.outputs[:1]})
-    assert document() != second
+    assert document(ANYONE) != second
+
+
+async def test_a_client_sees_its_own_models_alone(running: Running) -> None:
+    document = running.app._service.openapi
+    own = Client("alice", frozenset({"texts"}))
+    first = orjson.loads(document(own))
+    assert "/v2/models/texts/infer" in first["paths"]
+    assert not re.search("penguins|numbers", document(own).decode())
+    assert b"penguins" in document(ANYONE)
+    assert document(Client("bob", own.models)) is document(own)
 
 
 async def test_without_a_default_model_predict_needs_a_name(running: Running, plane: FakeDataPlane) -> None:
@@ -186,10 +197,10 @@ async def test_a_model_that_goes_away_meanwhile_is_left_out(
 ) -> None:
     known = plane.signature
 
-    def signature(name: str, version: str = "") -> Signature:
+    def signature(client: Client, name: str, version: str = "") -> Signature:
         if name == "texts":
             raise NotFound("Gone.")
-        return known(name, version)
+        return known(client, name, version)
 
     monkeypatch.setattr(plane, "signature", signature)
     assert "/predict/texts" not in (await document_of(running))["paths"]
