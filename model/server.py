@@ -28,6 +28,7 @@ from model.rest.server import RestServer
 from model.servable import Servable, load_servable
 from model.settings import Settings
 from model.store import model_directories
+from model.tls.certificates import Certificates
 
 STOP_WITHIN_SECONDS: Final = 30
 """Time from the first signal to the end of the process, which Kubernetes grants by default."""
@@ -98,10 +99,15 @@ class Server:
             enable_docs=settings.enable_docs_url,
             keys=settings.api_key_file is not None,
         )
+        certificates = None if settings.tls is None else Certificates(settings.tls)
         self._rest = RestServer(
-            self._app, host=settings.host, port=settings.http_port, keep_alive_seconds=settings.timeout_keep_alive
+            self._app,
+            host=settings.host,
+            port=settings.http_port,
+            certificates=certificates,
+            keep_alive_seconds=settings.timeout_keep_alive,
         )
-        self._grpc = _grpc_server(self._dataplane, settings) if settings.enable_grpc else None
+        self._grpc = _grpc_server(self._dataplane, settings, certificates) if settings.enable_grpc else None
 
     async def run(self) -> None:
         """Listen at once, so that liveness can be asked; load; answer until told to stop; drain."""
@@ -199,11 +205,12 @@ def _directories(settings: Settings) -> dict[str, Path]:
     return {settings.model_name or "model": settings.model_dir}
 
 
-def _grpc_server(dataplane: DataPlane, settings: Settings) -> GrpcServer:
+def _grpc_server(dataplane: DataPlane, settings: Settings, certificates: Certificates | None) -> GrpcServer:
     return GrpcServer(
         dataplane,
         host=settings.host,
         port=settings.grpc_port,
+        certificates=certificates,
         max_receive_message_length=settings.grpc_max_receive_message_length,
         max_send_message_length=settings.grpc_max_send_message_length,
         max_connection_age_seconds=settings.grpc_max_connection_age,

@@ -13,6 +13,8 @@ from model.dataplane import DataPlane
 from model.errors import ArtifactError
 from model.grpc import health, servicer
 from model.grpc.open_inference_pb2 import DESCRIPTOR
+from model.tls.certificates import HANDSHAKE_SECONDS, Certificates
+from model.tls.files import Credentials
 
 _MILLISECONDS: Final = 1_000
 _PAUSE_WITHIN_SECONDS: Final = 0.25
@@ -30,6 +32,8 @@ class GrpcServer:
         A name or an address.
     port : int
         0 takes a free one.
+    certificates : Certificates or None
+        For TLS; None serves plain text.
     max_receive_message_length, max_send_message_length : int
         Bytes, after decompression. A longer message ends in RESOURCE_EXHAUSTED.
     max_connection_age_seconds : float or None
@@ -46,6 +50,7 @@ class GrpcServer:
         *,
         host: str,
         port: int,
+        certificates: Certificates | None = None,
         max_receive_message_length: int,
         max_send_message_length: int,
         max_connection_age_seconds: float | None = None,
@@ -54,6 +59,7 @@ class GrpcServer:
     ) -> None:
         self._host = host
         self._port = port
+        self._credentials = None if certificates is None else _server_credentials(certificates)
         self._inference = servicer.InferenceServicer(dataplane)
         self._health = health.HealthServicer(dataplane, health_poll_seconds)
         self._server: grpc.aio.Server | None = None
@@ -62,6 +68,7 @@ class GrpcServer:
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", max_receive_message_length),
             ("grpc.max_send_message_length", max_send_message_length),
+            ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * _MILLISECONDS),
         ]
         if max_connection_age_seconds is not None:
             self._options += [
@@ -128,13 +135,40 @@ class GrpcServer:
 
     def _bind(self, server: grpc.aio.Server) -> int:
         host = f"[{self._host}]" if ":" in self._host else self._host
+        address = f"{host}:{self._port}"
         try:
-            return server.add_insecure_port(f"{host}:{self._port}")
+            if self._credentials is not None:
+                return server.add_secure_port(address, self._credentials)
+            return server.add_insecure_port(address)
         except RuntimeError as error:
             raise ArtifactError(
                 f"gRPC can't listen on {host}:{self._port}: the port is taken, or the address is not this host's; "
                 "choose others with --grpc_port and --host."
             ) from error
+
+
+def _server_credentials(certificates: Certificates) -> grpc.ServerCredentials:
+    """Return credentials that are those of the time at each handshake."""
+    used = certificates.current()
+
+    def changed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal used
+        current = certificates.current()
+        if current is used:
+            return None
+        used = current
+        return _configuration(current)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(used),
+        changed,  # type: ignore[arg-type]  # its stub forbids the None that it documents
+        require_client_authentication=used.ca_certs is not None,
+    )
+
+
+def _configuration(credentials: Credentials) -> grpc.ServerCertificateConfiguration:
+    pairs = [(credentials.key, credentials.chain)]
+    return grpc.ssl_server_certificate_configuration(pairs, root_certificates=credentials.ca_certs)
 
 
 def _described() -> DescriptorPool:

@@ -6,7 +6,7 @@ import socket
 import time
 from email.utils import formatdate
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -14,11 +14,14 @@ from uvicorn.server import ServerState
 from model.errors import ArtifactError
 from model.rest.app import RestApp
 from model.rest.protocol import Protocol
+from model.tls.certificates import HANDSHAKE_SECONDS, Certificates
 
 _SETTLE_SECONDS: Final = 0.05
 _POLL_SECONDS: Final = 0.02
 _TICK_SECONDS: Final = 1.0
 _CANCELLED_SECONDS: Final = 1.0
+_TLS_LIMITS: Final = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": 1.0}
+"""Seconds; a client that is slow to say goodbye must not hold a drain up."""
 
 
 class RestServer:
@@ -34,6 +37,8 @@ class RestServer:
         A name or an address.
     port : int
         0 takes a free one.
+    certificates : Certificates or None
+        For TLS; None serves plain text.
     keep_alive_seconds : int
         For which a connection may idle between requests. More than a proxy's own limit, lest it reuse a connection
         that is being closed.
@@ -49,6 +54,7 @@ class RestServer:
         *,
         host: str,
         port: int,
+        certificates: Certificates | None = None,
         keep_alive_seconds: int = 75,
         receive_seconds: float = 60.0,
         backlog: int = 2048,
@@ -56,6 +62,8 @@ class RestServer:
         self._app = app
         self._host = host
         self._port = port
+        # The two limits are refused where there is no TLS.
+        self._tls: dict[str, Any] = {} if certificates is None else {"ssl": certificates.context, **_TLS_LIMITS}
         self._receive_seconds = receive_seconds
         self._backlog = backlog
         self._state = ServerState()
@@ -93,7 +101,9 @@ class RestServer:
         listener = self._bind()
         factory = partial(Protocol, self._config, self._state, {})
         self._tick()
-        self._listener = await asyncio.get_running_loop().create_server(factory, sock=listener, backlog=self._backlog)
+        self._listener = await asyncio.get_running_loop().create_server(
+            factory, sock=listener, backlog=self._backlog, **self._tls
+        )
         self._ticker = asyncio.create_task(self._tick_on())
         port: int = listener.getsockname()[1]
         return port

@@ -29,7 +29,7 @@ _WORDS: Final = {
     tuple[str, ...]: "names separated by commas",
     tuple[Path, ...]: "paths separated by commas",
 }
-_DOORS: Final = frozenset({"api_key_file", "verify_key"})
+_DOORS: Final = frozenset({"api_key_file", "ssl_certfile", "ssl_keyfile", "ssl_ca_certs", "verify_key"})
 _METAVARS: Final = {bool: "true|false", int: "N", float: "N", Path: "PATH"}
 
 
@@ -77,7 +77,7 @@ def from_environment(environ: Mapping[str, str], fields: Fields) -> dict[str, Gi
     """
     Return what was given by variables; a setting's own goes before KServe's.
 
-    An empty variable is none, for templates leave such; but where it should name keys it is a mistake
+    An empty variable is none, for templates leave such; but where it should name keys or certificates it is a mistake
     that must not open the door.
     """
     variables = VARIABLES | {variable(name): name for name in fields}

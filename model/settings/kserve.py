@@ -24,7 +24,5 @@ IGNORED_FLAGS: Final = {
     "predictor_request_timeout_seconds": "of transformers",
     "predictor_request_retries": "of transformers",
     "enable_predictor_health_check": "of transformers",
-    "ssl_certfile": "TLS ends at the mesh or the gateway",
-    "ssl_keyfile": "TLS ends at the mesh or the gateway",
 }
 """KServe's flags that have no meaning here, and why."""

@@ -18,6 +18,7 @@ from pydantic import (
 from model.errors import ArtifactError
 from model.keys.file import read_keys
 from model.settings import flags
+from model.tls.files import TlsFiles, read_credentials
 
 KSERVE_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 """KServe's limit of a gRPC message."""
@@ -107,6 +108,13 @@ class Settings(BaseModel):
     enable_repository_api: bool = Field(
         default=False, description="Let clients whose key is an admin's load and unload models; needs `--api_key_file`."
     )
+    ssl_certfile: Path | None = Field(
+        None, description="Certificate chain in PEM for TLS on both ports. Read anew when it changes."
+    )
+    ssl_keyfile: Path | None = Field(None, description="Key of `--ssl_certfile` in PEM, not encrypted.")
+    ssl_ca_certs: Path | None = Field(
+        None, description="Authorities in PEM, one of which has to have signed the certificate that a client brings."
+    )
     enable_docs_url: bool = Field(default=True, description="Serve `/docs`.")
 
     max_request_bytes: Count = Field(
@@ -175,6 +183,13 @@ class Settings(BaseModel):
         except ValidationError as error:
             parser.error(flags.sentence(error.errors()[0], given, fields))
 
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files that TLS needs; None means that it is off."""
+        if self.ssl_certfile is None or self.ssl_keyfile is None:
+            return None
+        return TlsFiles(self.ssl_certfile, self.ssl_keyfile, self.ssl_ca_certs)
+
     @field_validator("workers")
     @classmethod
     def _check_workers(cls, workers: int) -> int:
@@ -226,6 +241,20 @@ class Settings(BaseModel):
             )
         if self.enable_repository_api:
             raise ValueError("--enable_repository_api is true and there are no keys; expected --api_key_file with it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        pair = {"--ssl_certfile": self.ssl_certfile, "--ssl_keyfile": self.ssl_keyfile}
+        given = [flag for flag, file in pair.items() if file is not None]
+        missing = next((flag for flag in pair if flag not in given), None)
+        if missing and (given or self.ssl_ca_certs):
+            raise ValueError(f"{given[0] if given else '--ssl_ca_certs'} is given without {missing}; expected both")
+        if self.tls is not None:
+            try:
+                read_credentials(self.tls)
+            except ArtifactError as error:
+                raise ValueError(f"TLS can't be served: {error}") from error
         return self
 
 

@@ -13,7 +13,7 @@ _HEAD: Final = """\
 # Settings
 
 Each setting is a flag of `python -m model` (`sklearn-kserve serve`) and an environment variable. A flag goes before a
-variable, and an empty variable is none, except that one for keys is refused. `--http_port 8080`,
+variable, and an empty variable is none, except that one for keys or certificates is refused. `--http_port 8080`,
 `--http_port=8080` and `--http-port 8080` are the same; a flag for true or false may stand alone for true. A wrong value
 or an unknown flag ends the process with exit code 2.
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from model.settings import Settings
 from model.settings.kserve import IGNORED_FLAGS
 from model.settings.table import document
+from tests.certificates import Authority
 from tests.keys import make_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,9 @@ DEFAULTS = {
     "api_key_file": None,
     "allow_unauthenticated": False,
     "enable_repository_api": False,
+    "ssl_certfile": None,
+    "ssl_keyfile": None,
+    "ssl_ca_certs": None,
     "enable_docs_url": True,
     "max_request_bytes": 33_554_432,
     "grpc_max_receive_message_length": 8_388_608,
@@ -73,6 +77,9 @@ OTHERS = {
     "api_key_file": "keys.json",
     "allow_unauthenticated": "true",
     "enable_repository_api": "true",
+    "ssl_certfile": "server.pem",
+    "ssl_keyfile": "server.key",
+    "ssl_ca_certs": "ca.pem",
     "enable_docs_url": "false",
     "max_request_bytes": "1",
     "grpc_max_receive_message_length": "1",
@@ -153,9 +160,13 @@ def test_every_setting_is_a_flag_and_a_variable(name: str, tmp_path: Path, monke
     Path("code").mkdir()
     Path("key.pem").touch()
     make_key(Path("keys.json"))
+    Authority("ours").write(Path("ca.pem")).issue(Path("server.pem"), Path("server.key"))
     others = {
         "enable_repository_api": ("api_key_file",),
         "host": ("api_key_file",),
+        "ssl_certfile": ("ssl_keyfile",),
+        "ssl_keyfile": ("ssl_certfile",),
+        "ssl_ca_certs": ("ssl_certfile", "ssl_keyfile"),
     }
     needed = {f"SKLEARN_KSERVE_{other.upper()}": OTHERS[other] for other in others.get(name, ())}
     by_flag = read(f"--{name}={OTHERS[name]}", **needed)
@@ -337,10 +348,32 @@ def test_a_file_that_holds_no_keys_is_refused_and_not_repeated(
     assert refusal(capsys, f"--api_key_file={file}") == f"--api_key_file: The file of keys {file} {reason}"
 
 
-@pytest.mark.parametrize("name", ["api_key_file"])
+@pytest.mark.parametrize("name", ["api_key_file", "ssl_certfile", "ssl_keyfile", "ssl_ca_certs"])
 def test_an_empty_variable_does_not_open_a_door(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     variable = f"SKLEARN_KSERVE_{name.upper()}"
     assert variable in refusal(capsys, "--allow_unauthenticated", **{variable: ""})
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("ssl_certfile", "--ssl_certfile is given without --ssl_keyfile; expected both"),
+        ("ssl_keyfile", "--ssl_keyfile is given without --ssl_certfile; expected both"),
+        ("ssl_ca_certs", "--ssl_ca_certs is given without --ssl_certfile; expected both"),
+    ],
+)
+def test_a_certificate_is_given_with_its_key(given: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal(capsys, f"--{given}=file.pem") == sentence
+
+
+def test_a_certificate_with_the_key_of_another_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ours = Authority("ours")
+    for name in ("a", "b"):
+        ours.issue(tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
+    certificate, key = tmp_path / "a.pem", tmp_path / "b.key"
+    assert refusal(capsys, f"--ssl_certfile={certificate}", f"--ssl_keyfile={key}") == (
+        f"TLS can't be served: The key in {key} is not that of the certificate in {certificate}."
+    )
 
 
 def test_kserves_flags_without_a_meaning_are_collected() -> None:
@@ -361,8 +394,10 @@ def kserve_flags() -> dict[str, str]:
     return found
 
 
-def test_every_flag_of_kserve_is_accepted(kserve_flags: dict[str, str]) -> None:
-    argv = [f"{flag}={value}" if value else flag for flag, value in kserve_flags.items()]
+def test_every_flag_of_kserve_is_accepted(kserve_flags: dict[str, str], tmp_path: Path) -> None:
+    files = {"--ssl_certfile": str(tmp_path / "server.pem"), "--ssl_keyfile": str(tmp_path / "server.key")}
+    Authority("ours").issue(tmp_path / "server.pem", tmp_path / "server.key")
+    argv = [f"{flag}={value}" if value else flag for flag, value in (kserve_flags | files).items()]
     settings = read(*argv)
     assert settings.grpc_max_send_message_length == int(kserve_flags["--grpc_max_send_message_length"])
     assert set(settings.ignored) == {f"--{name}" for name in IGNORED_FLAGS}

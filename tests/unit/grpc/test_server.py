@@ -171,8 +171,13 @@ def test_reflection_needs_no_key(client: Client, dataplane: FakeDataPlane) -> No
 
 def test_it_serves_on_asyncios_own_loop_too(dataplane: FakeDataPlane, connect: Callable[[int], Client]) -> None:
     async def ask() -> pb.ModelInferResponse:
-        limits = {"max_receive_message_length": 1_000_000, "max_send_message_length": 1_000_000}
-        server = GrpcServer(dataplane, host="127.0.0.1", port=0, **limits)
+        server = GrpcServer(
+            dataplane,
+            host="127.0.0.1",
+            port=0,
+            max_receive_message_length=1_000_000,
+            max_send_message_length=1_000_000,
+        )
         client = connect(await server.start())
         try:
             return await asyncio.to_thread(client.infer, raw_request())
