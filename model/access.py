@@ -123,7 +123,7 @@ class Access:
         self.permit(client, name)
 
     def _names(self, client: Client) -> list[str]:
-        return [name for name in self._repository if client.may_use(name)]
+        return [name for name in self._repository.promised() if client.may_use(name)]
 
     def _denied(self, message: str) -> PermissionDenied:
         error = PermissionDenied(message)

@@ -7,6 +7,7 @@ counting and its errors, is the same for REST and gRPC.
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -200,7 +201,7 @@ class DataPlane:
             No version of it could be loaded; those that answered before go on.
         """
         self._access.permit_change(client, name)
-        if not await self._changed(name, self._repository.load):
+        if not await in_thread(self._loader, partial(self._repository.load, name)):
             raise NotReady(f"No version of model {name!r} could be loaded; the repository index has the reasons.")
 
     async def unload(self, client: Client, name: str) -> None:
@@ -214,7 +215,7 @@ class DataPlane:
         NotFound
         """
         self._access.permit_change(client, name)
-        await self._changed(name, self._repository.unload)
+        await in_thread(self._loader, partial(self._repository.unload, name))
 
     def statistics(self, client: Client, name: str = "", version: str = "") -> list[ModelStatistics]:
         """
@@ -254,17 +255,3 @@ class DataPlane:
     def refused(self, error: ServingError) -> None:
         """Count a request that was turned away."""
         self._metrics.rejected(error)
-
-    async def _changed(self, name: str, change: Callable[[str], T]) -> T:
-        """Load or unload, and drop the metrics of the versions that answer no longer."""
-
-        def changed() -> T:
-            before = self._repository.servables(name)
-            done = change(name)
-            left = {servable.version for servable in self._repository.servables(name)}
-            for servable in before:
-                if servable.version not in left:
-                    self._metrics.remove(name, servable.version)
-            return done
-
-        return await in_thread(self._loader, changed)

@@ -29,6 +29,7 @@ from model.servable import Servable, load_servable
 from model.settings import Settings
 from model.store import model_directories
 from model.tls.certificates import Certificates
+from model.watcher import Watcher
 
 STOP_WITHIN_SECONDS: Final = 30
 """Time from the first signal to the end of the process, which Kubernetes grants by default."""
@@ -91,7 +92,9 @@ class Server:
         self._policy = LoadPolicy(settings.require_manifest, settings.skops_trusted, keys)
         self._executor = ThreadPoolExecutor(settings.threads or available_cpus(), thread_name_prefix="model")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        self._repository = ModelRepository(_directories(settings), self._load_version)
+        self._repository = ModelRepository(
+            _directories(settings), self._load_version, self._metrics, max_versions=settings.max_versions
+        )
         self._dataplane = DataPlane(self._repository, self._metrics, settings, self._executor, self._loader)
         self._app = RestApp(
             self._dataplane,
@@ -115,7 +118,7 @@ class Server:
         http_port = await self._rest.start()
         grpc_port = await self._grpc.start() if self._grpc else None
         _log.info("listening", host=self._settings.host, http_port=http_port, grpc_port=grpc_port)
-        loading = asyncio.create_task(self._load_all())
+        loading = asyncio.create_task(self._load_and_watch())
         await self._stop.wait()
         loading.cancel()
         await self._drain()
@@ -137,6 +140,12 @@ class Server:
         self._loader.shutdown()
         self._executor.shutdown()
 
+    async def _load_and_watch(self) -> None:
+        await self._load_all()
+        if self._settings.watch_seconds:
+            root, seconds = self._settings.model_root, self._settings.watch_seconds
+            await Watcher(self._repository, self._loader, seconds, root).run()
+
     async def _load_all(self) -> None:
         loop = asyncio.get_running_loop()
         for name in list(self._repository):
@@ -154,16 +163,7 @@ class Server:
     def _load_version(self, directory: Path, name: str, version: str) -> Servable:
         start = time.monotonic()
         default = "predict_proba" if self._settings.predict_proba else None
-        with self._metrics.loading(name):
-            servable = load_servable(directory, name, self._policy, version=version or None, default_output=default)
-        artifact = servable.artifact
-        self._metrics.loaded(
-            name,
-            servable.version,
-            sha256=artifact.sha256,
-            sklearn=artifact.sklearn_version or "",
-            verified=artifact.verified,
-        )
+        servable = load_servable(directory, name, self._policy, version=version or None, default_output=default)
         _log.info("loaded", model=name, version=servable.version, seconds=round(time.monotonic() - start, 3))
         return servable
 

@@ -67,6 +67,7 @@ class Metrics(Collector):
         self._versions: dict[tuple[str, str], VersionSeries] = {}
         self._unrouted: _Counts = {}
         self._loads: _Counts = {}
+        self._swaps: _Counts = {}
         self._rejected: _Counts = {(reason,): 0 for reason in REASONS.values()}
         self._load: Callable[[], Load] = Load
         self._registry = CollectorRegistry()
@@ -140,6 +141,22 @@ class Metrics(Collector):
             series = self._version(model, version)
             series.info = {"sha256": sha256, "sklearn": sklearn, "verified": str(verified).lower()}
             series.loaded_at = time.time()
+
+    def swapped(self, model: str, *, success: int = 0, failure: int = 0) -> None:
+        """
+        Tell that a model was looked at while it answered.
+
+        Parameters
+        ----------
+        model : str
+        success : int
+            1 if another version answers by default now.
+        failure : int
+            Versions that were found and refused, while what answered before goes on.
+        """
+        with self._lock:
+            _increment(self._swaps, model, "success", by=success)
+            _increment(self._swaps, model, "failure", by=failure)
 
     def remove(self, model: str, version: str) -> None:
         """Drop the series of an unloaded version; a request still in flight counts into nothing."""
@@ -221,6 +238,7 @@ class Metrics(Collector):
                 loads.add_metric(key, series.loaded_at)
         yield from (info, loads)
         yield _counter("model_loads", "Attempts to load a version", ("model", "result"), self._loads)
+        yield _counter("model_swaps", "New versions in place of others", ("model", "result"), self._swaps)
 
     def _server_families(self) -> Iterator[Metric]:
         load = self._load()

@@ -56,6 +56,15 @@ class Settings(BaseModel):
     model_root: Path | None = Field(
         None, description="Directory of several models: every `R/<name>/<version>/` is served. Excludes `--model_dir`."
     )
+    watch_seconds: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds between two looks for versions and models that are new, changed or gone; 0 takes what is there at the start.",
+    )
+    max_versions: Count = Field(
+        3, description="Versions of a model kept loaded: so many of the newest that answer, and the champion."
+    )
     default_model: str | None = Field(
         None,
         min_length=1,

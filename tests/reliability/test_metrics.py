@@ -114,13 +114,13 @@ def test_an_unloaded_model_takes_its_series_with_it(clients: Clients) -> None:
     assert clients.post("/v2/repository/models/others/unload", {}).json() == {"name": "others", "unload": True}
 
     left = samples(clients, model="others")
-    assert {name for name, _ in left} == {"model_loads_total"}
+    assert {name for name, _ in left} == {"model_loads_total", "model_swaps_total"}
     assert samples(clients, model_name="others") == {}
     assert index(clients)["others", ""] == ("UNAVAILABLE", "Unloaded.")
     assert (ready(clients, "others"), ready(clients)) == (503, 200)
     answer = clients.post(infer_path("others"), document(ask(model="others")))
     assert (answer.status_code, answer.json()) == (503, {"error": "Model 'others' is unloaded."})
-    assert {name for name, _ in samples(clients, model="others")} == {"model_loads_total"}
+    assert {name for name, _ in samples(clients, model="others")} == {"model_loads_total", "model_swaps_total"}
 
     clients.call("RepositoryModelLoad", pb.RepositoryModelLoadRequest(model_name="others"))
     assert index(clients)["others", "1"] == index(clients)["others", "2"] == ("READY", "")
@@ -151,5 +151,5 @@ def test_a_version_that_is_damaged_later_goes_on_as_it_was_loaded(clients: Clien
     assert state == "READY"
     assert "was damaged or replaced" in reason
     after = grown(before, samples(clients, model="others"))
-    assert after["model_loads_total", "failure"] == 2
+    assert after["model_loads_total", "failure"] == after["model_swaps_total", "failure"] == 2
     assert after["inference_requests_total", "200,rest,2"] == 1

@@ -1,10 +1,12 @@
 """The data plane between real models and front-ends that are plain functions."""
 
 import asyncio
+import gc
 import pickle
 import shutil
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -87,10 +89,11 @@ def make(root: Path, executor: Executor) -> Iterator[Make]:
         def load(directory: Path, name: str, version: str) -> Servable:
             return adapt(load_servable(directory, name, LoadPolicy(), version=version or None))
 
-        repository = ModelRepository({name: root / name for name in only}, load)
+        metrics = Metrics()
+        repository = ModelRepository({name: root / name for name in only}, load, metrics, max_versions=3)
         for name in repository:
             repository.load(name)
-        return DataPlane(repository, Metrics(), Settings(**settings), executor, loader)
+        return DataPlane(repository, metrics, Settings(**settings), executor, loader)
 
     yield make
     loader.shutdown()
@@ -202,6 +205,12 @@ class TestAnAnswer:
 class TestWithoutAName:
     async def test_the_only_model_answers(self, make: Make) -> None:
         assert (await infer(make(only=("sums",)), "")).model_name == "sums"
+
+    async def test_a_model_that_came_later_and_does_not_answer_leaves_no_choice(self, make: Make, root: Path) -> None:
+        plane = make(only=("sums",))
+        plane._repository.discover({"sums": root / "sums", "late": root / "late"})
+        plane._repository.refresh("late")
+        assert (await infer(plane, "")).model_name == "sums"
 
     async def test_the_default_model_answers(self, make: Make) -> None:
         assert (await infer(make(default_model="signs"), "")).model_name == "signs"
@@ -591,6 +600,15 @@ class TestLoading:
         assert counts(plane) == {"signs 2 rest 200": 1, "sums  rest 200": 1}
         await plane.unload(ADMIN, "signs")
         assert counts(plane) == {"sums  rest 200": 1}
+
+    async def test_leaves_nothing_in_memory_of_what_has_answered(self, plane: DataPlane) -> None:
+        await infer(plane, "signs")
+        before = [weakref.ref(servable.artifact.estimator) for servable in plane._repository.servables("signs")]
+        await plane.load(ADMIN, "signs")
+        await infer(plane, "signs")
+        await asyncio.sleep(0)  # The loop lets go of what it has run.
+        gc.collect()
+        assert [estimator() for estimator in before] == [None, None]
 
     async def test_what_is_in_flight_meanwhile_is_answered_and_counted_nowhere(
         self, make: Make, slow: Slow, tmp_path: Path

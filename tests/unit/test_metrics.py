@@ -29,6 +29,7 @@ def metrics() -> Metrics:
     metrics = Metrics()
     with metrics.loading("penguins"):
         metrics.loaded("penguins", "3", sha256="ab12", sklearn="1.9.0", verified=True)
+    metrics.swapped("penguins", success=1)
     observe(metrics.of("penguins", "3", "rest"))
     metrics.runs("penguins", "3")(4)
     metrics.watch(lambda: Load(1, 256, {("penguins", "3"): 1}, 128))
@@ -78,6 +79,8 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
         ("model_info", VERSION | {"sha256": "ab12", "sklearn": "1.9.0", "verified": "true"}, 1),
         ("model_loads_total", {"model": "penguins", "result": "success"}, 1),
         ("model_loads_total", {"model": "penguins", "result": "failure"}, 0),
+        ("model_swaps_total", {"model": "penguins", "result": "success"}, 1),
+        ("model_swaps_total", {"model": "penguins", "result": "failure"}, 0),
         ("inference_requests_in_flight", {}, 1),
         ("inference_in_flight_limit", {}, 256),
         ("inference_queue_depth", VERSION, 1),

@@ -1,6 +1,7 @@
 """Which versions of a model are loaded, which one answers, and why another does not."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from structlog.testing import capture_logs
 
 from model.artifact import LoadPolicy
 from model.errors import ArtifactError, NotFound, NotReady
-from model.repository import ModelRepository, ModelState, State
+from model.metrics import Metrics
+from model.repository import Loader, ModelRepository, ModelState, State
 from model.servable import Servable, load_servable
 
 
@@ -38,9 +40,20 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def repository_of(
+    directories: Mapping[str, Path], loader: Loader = load, metrics: Metrics | None = None, max_versions: int = 3
+) -> ModelRepository:
+    return ModelRepository(directories, loader, metrics or Metrics(), max_versions=max_versions)
+
+
 @pytest.fixture
-def repository(root: Path) -> ModelRepository:
-    return ModelRepository({name: root / name for name in ("fish", "bare")}, load)
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def repository(root: Path, metrics: Metrics) -> ModelRepository:
+    return repository_of({name: root / name for name in ("fish", "bare")}, metrics=metrics)
 
 
 @pytest.fixture
@@ -99,7 +112,7 @@ class TestLoaded:
         assert len(loaded.servables()) == 4
 
     def test_no_model_at_all_is_not_ready(self) -> None:
-        assert not ModelRepository({}, load).all_ready()
+        assert not repository_of({}).all_ready()
 
 
 class TestTheAlias:
@@ -165,7 +178,7 @@ class TestABadVersion:
                 raise error
             return load(directory, name, version)
 
-        repository = ModelRepository({"fish": root / "fish"}, fail)
+        repository = repository_of({"fish": root / "fish"}, fail)
         with capture_logs() as log:
             assert repository.load("fish")
         state = ModelState("fish", "10", State.UNAVAILABLE, "Loading failed; the server's log has the cause.")
@@ -208,7 +221,7 @@ class TestLoadedAnew:
         def fail(directory: Path) -> dict[str, Path]:
             raise ArtifactError(f"{directory.name} can't be listed: input/output error; mend its disk.")
 
-        monkeypatch.setattr("model.repository.version_directories", fail)
+        monkeypatch.setattr("model.survey.version_directories", fail)
         assert not loaded.load("fish")
         assert loaded.select("fish").version == "10"
         line = loaded.index()[3]
@@ -223,7 +236,7 @@ class TestLoadedAnew:
                 raise ArtifactError("Damaged.")
             return answers.pop()
 
-        repository = ModelRepository({"fish": root / "bare"}, once)
+        repository = repository_of({"fish": root / "bare"}, once)
         assert repository.load("fish")
         assert not repository.load("fish")
         assert repository.select("fish").version == "2"
@@ -251,7 +264,7 @@ class TestUnloaded:
 
 def test_a_directory_without_versions_says_so(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    repository = ModelRepository({"empty": tmp_path / "empty"}, load)
+    repository = repository_of({"empty": tmp_path / "empty"})
     assert not repository.load("empty")
     assert repository.index() == [ModelState("empty", "", State.UNAVAILABLE, "No version in empty.")]
 

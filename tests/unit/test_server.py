@@ -20,6 +20,7 @@ from model import logs, server
 from model.errors import ArtifactError
 from model.server import Server, serve
 from model.settings import Settings
+from model.watcher import Watcher
 
 Log = list[Any]
 
@@ -83,6 +84,31 @@ async def test_a_model_dir_is_served_under_its_name(root: Path, log: Log) -> Non
     serving._signalled(signal.SIGINT)
     await asyncio.wait_for(running, 30)
     serving.leave()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seconds", [0, 0.01])
+async def test_the_models_are_watched_where_that_is_wanted(
+    root: Path, log: Log, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    looked = asyncio.Event()
+
+    async def look(_: Watcher) -> None:
+        assert any(line["event"] == "ready" for line in log)
+        looked.set()
+
+    monkeypatch.setattr(Watcher, "look", look)
+    serving = Server(settings(root, enable_grpc=False, watch_seconds=seconds))
+    running = asyncio.create_task(serving.run())
+    await line(log, "ready")
+    if seconds:
+        await asyncio.wait_for(looked.wait(), 30)
+    else:
+        await asyncio.sleep(0)
+    serving._signalled(signal.SIGTERM)
+    await asyncio.wait_for(running, 30)
+    serving.leave()
+    assert looked.is_set() is bool(seconds)
 
 
 def test_a_busy_thread_is_left(root: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from model.errors import ArtifactError
-from model.store import default_version, model_directories, version_directories
+from model.store import default_version, fingerprint, model_directories, version_directories
 
 
 def made(root: Path, *directories: str) -> Path:
     for directory in directories:
         (root / directory).mkdir(parents=True)
     return root
+
+
+def broken(directory: Path) -> None:
+    raise OSError(errno.EIO, "Input/output error", str(directory))
 
 
 class TestModels:
@@ -35,7 +39,7 @@ class TestModels:
         with capture_logs() as logs:
             assert list(model_directories(tmp_path)) == ["good"]
         assert [(line["event"], line["directory"]) for line in logs] == [
-            ("ignored, for its name is no model name", name)
+            ("ignored, for its name is no model name", str(tmp_path / name))
         ]
 
     def test_may_be_links(self, tmp_path: Path) -> None:
@@ -51,6 +55,22 @@ class TestModels:
         assert str(caught.value) == (
             f"The model root {tmp_path / name} is no directory; expected one of <name>/<version>/ directories."
         )
+
+    def test_are_refused_where_the_disk_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "scandir", broken)
+        with pytest.raises(ArtifactError) as caught:
+            model_directories(tmp_path)
+        assert str(caught.value) == (
+            f"{tmp_path} can't be listed: Input/output error; mend its permissions or its disk."
+        )
+
+    def test_are_ignored_with_one_line_however_often_they_are_listed(self, tmp_path: Path) -> None:
+        made(tmp_path, "two words", "fish/next")
+        with capture_logs() as logs:
+            for _ in range(3):
+                model_directories(tmp_path)
+                version_directories(tmp_path / "fish")
+        assert [line["directory"] for line in logs] == [str(tmp_path / "two words"), str(tmp_path / "fish" / "next")]
 
 
 class TestVersions:
@@ -99,10 +119,7 @@ class TestVersions:
         assert list(version_directories(tmp_path)) == ["1", "2"]
 
     def test_are_refused_where_the_disk_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(self: Path) -> None:
-            raise OSError(errno.EIO, "Input/output error", str(self))
-
-        monkeypatch.setattr(Path, "iterdir", broken)
+        monkeypatch.setattr(os, "scandir", broken)
         with pytest.raises(ArtifactError) as caught:
             version_directories(tmp_path)
         assert str(caught.value) == (
@@ -113,8 +130,15 @@ class TestVersions:
         made(tmp_path, "1", "old.joblib")
         assert list(version_directories(tmp_path)) == ["1"]
 
-    def test_are_left_to_the_loader_where_there_is_no_directory(self, tmp_path: Path) -> None:
-        assert version_directories(tmp_path / "absent") == {"": tmp_path / "absent"}
+    @pytest.mark.parametrize(("name", "got"), [("absent", "No such file or directory"), ("file", "Not a directory")])
+    def test_are_refused_where_there_is_no_directory(self, tmp_path: Path, name: str, got: str) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(ArtifactError) as caught:
+            version_directories(tmp_path / name)
+        assert str(caught.value) == (
+            f"{tmp_path / name} is no directory that can be read ({got}); "
+            f"expected that of a model or of its versions; check the path."
+        )
 
 
 class TestDefaultVersion:
@@ -165,3 +189,66 @@ class TestDefaultVersion:
         os.mkdir(tmp_path / "aliases.json")  # noqa: PTH102 -- what an operator's typing slip makes
         with pytest.raises(ArtifactError, match=r"aliases\.json can't be read as JSON"):
             default_version(tmp_path)
+
+
+class TestAFingerprint:
+    @pytest.fixture
+    def version(self, tmp_path: Path) -> Path:
+        version = tmp_path / "1"
+        (version / "data").mkdir(parents=True)
+        for name in ("manifest.json", "model.joblib", "data/model.pkl"):
+            (version / name).write_text(name)
+        return version
+
+    def test_is_the_same_where_nothing_was_written(self, version: Path) -> None:
+        assert fingerprint(version) == fingerprint(version)
+        assert len(fingerprint(version) or ()) == 3
+
+    @pytest.mark.parametrize("name", ["manifest.json", "model.joblib", "data/model.pkl", "card.html"])
+    def test_tells_of_a_file_that_grows(self, version: Path, name: str) -> None:
+        before = fingerprint(version)
+        with (version / name).open("a") as file:
+            file.write("more")
+        assert fingerprint(version) != before
+
+    def test_tells_of_a_file_that_another_has_replaced(self, version: Path) -> None:
+        before = fingerprint(version)
+        file = version / "model.joblib"
+        copy = version / ".model.joblib"
+        copy.write_bytes(file.read_bytes())
+        os.utime(copy, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
+        copy.rename(file)
+        assert fingerprint(version) != before
+
+    def test_tells_of_a_file_that_has_gone(self, version: Path) -> None:
+        before = fingerprint(version)
+        (version / "data" / "model.pkl").unlink()
+        assert fingerprint(version) != before
+
+    def test_leaves_temporary_files_out(self, version: Path) -> None:
+        before = fingerprint(version)
+        (version / ".manifest.json-1").touch()
+        (version / ".git").mkdir()
+        assert fingerprint(version) == before
+
+    def test_follows_links_to_files(self, version: Path, tmp_path: Path) -> None:
+        """A mounted ConfigMap and git-sync swap what their links lead to."""
+        for name in ("old", "new"):
+            (tmp_path / name).write_text("same")
+        link = version / "model.joblib"
+        link.unlink()
+        link.symlink_to(tmp_path / "old")
+        before = fingerprint(version)
+        link.unlink()
+        link.symlink_to(tmp_path / "new")
+        assert fingerprint(version) != before
+
+    def test_is_there_beside_links_that_lead_nowhere_or_round(self, version: Path) -> None:
+        (version / "nowhere").symlink_to("gone")
+        (version / "round").symlink_to(version)
+        assert len(fingerprint(version) or ()) == 5
+
+    def test_is_none_where_the_files_cannot_be_looked_at(self, version: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert fingerprint(version / "absent") is None
+        monkeypatch.setattr(os, "scandir", broken)
+        assert fingerprint(version) is None
