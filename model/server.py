@@ -1,6 +1,7 @@
 """The life of a serving process: listen, load, answer, drain, stop."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -150,6 +151,8 @@ class Server:
         loop = asyncio.get_running_loop()
         for name in list(self._repository):
             await loop.run_in_executor(self._loader, self._repository.load, name)
+        # What is loaded by now stays; looking through all of it for garbage would hold requests up for milliseconds.
+        gc.freeze()
         seconds = round(time.monotonic() - self._born, 3)
         if self._dataplane.ready():
             models = [":".join(filter(None, pair)) for pair in self._dataplane.models(ANYONE)]

@@ -1,17 +1,59 @@
-"""Accelerating a version that is published already: its engine changes, and nothing else."""
+"""Finding the engine of a version: when it is published, or later, when its engine changes and nothing else."""
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from model.artifact.engines import ENGINES, Accelerated, find_engine
+from model.artifact.golden import check_engine
 from model.artifact.loading import LoadPolicy, load
-from model.artifact.manifest import MANIFEST_FILE, Manifest
+from model.artifact.manifest import MANIFEST_FILE, Golden, Manifest
 from model.artifact.seal import SIGNATURE_FILE, is_signed
 from model.artifact.staging import write_file
 from model.codec.json_tensor import tensor_from_json
-from model.engine import EngineName, EngineRecord
+from model.engine import EngineName, EngineRecord, engine_of, program_of
+from model.engine.acceleration import ENGINES, Accelerated, accelerate
 from model.errors import ArtifactError
+from model.signature import Signature
+from model.signature.answers import quiet
+from model.tensors import Tensor
+
+
+@quiet()
+def find_engine(
+    estimator: Any,
+    signature: Signature,
+    rows: Sequence[Tensor],
+    golden: Golden,
+    engines: Sequence[EngineName] = ENGINES,
+) -> Accelerated:
+    """
+    Look for the fastest engine that answers as an estimator does, golden rows above all.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    signature : Signature
+    rows : sequence of Tensor
+        Rows that it answers, as a client sends them.
+    golden : Golden
+    engines : sequence of str
+        Those to try.
+    """
+    found = accelerate(estimator, signature, rows, engines)
+    if found.content is None:
+        return found
+    program = program_of(found.record, found.content, estimator)
+    inputs, engine = engine_of(found.record, program, estimator, signature)
+    try:
+        check_engine(engine, inputs, signature, golden)
+    except ArtifactError as error:
+        refused = {**found.record.refused, found.record.name: str(error).rstrip(".")}
+        others = [name for name in engines if name not in refused]
+        again = find_engine(estimator, signature, rows, golden, others)
+        record = again.record.model_copy(update={"refused": refused | again.record.refused})
+        return Accelerated(record, again.content)
+    return found
 
 
 def accelerate_version(

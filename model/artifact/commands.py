@@ -11,16 +11,15 @@ from model.artifact.acceleration import accelerate_version
 from model.artifact.bare import ONNX_SUFFIX
 from model.artifact.bundle import read_keys
 from model.artifact.digest import opened
-from model.artifact.engines import ENGINES
 from model.artifact.manifest import read_manifest
-from model.artifact.networks import publish_network
-from model.artifact.publishing import publish
+from model.artifact.publishing import publish, publish_network
 from model.artifact.report import describe_engine, describe_manifest, summarize
 from model.artifact.rows import read_rows
 from model.artifact.seal import is_signed
 from model.artifact.signing import sign_version
 from model.artifact.unpickle import read_estimator
 from model.artifact.verification import verify
+from model.engine.acceleration import ENGINES
 from model.errors import ArtifactError
 
 Command = Callable[[argparse.Namespace], None]

@@ -1,55 +1,14 @@
-"""The engine of a version: found when it is published, read when it is loaded."""
+"""The engine of a version, read when it is loaded."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from model.artifact.digest import check_digest, opened
-from model.artifact.golden import check_engine
-from model.artifact.manifest import Golden, Manifest
-from model.engine import EngineName, Program, engine_of, program_of
-from model.engine.acceleration import ENGINES, Accelerated, accelerate
+from model.artifact.manifest import Manifest
+from model.engine import Program, program_of
 from model.errors import ArtifactError
-from model.signature import Signature
-from model.tensors import Tensor
 
 _EXTRAS = {"onnx": "onnxruntime", "treelite": "treelite"}
-
-
-def find_engine(
-    estimator: Any,
-    signature: Signature,
-    rows: Sequence[Tensor],
-    golden: Golden,
-    engines: Sequence[EngineName] = ENGINES,
-) -> Accelerated:
-    """
-    Look for the fastest engine that answers as an estimator does, golden rows above all.
-
-    Parameters
-    ----------
-    estimator : fitted estimator
-    signature : Signature
-    rows : sequence of Tensor
-        Rows that it answers, as a client sends them.
-    golden : Golden
-    engines : sequence of str
-        Those to try.
-    """
-    found = accelerate(estimator, signature, rows, engines)
-    if found.content is None:
-        return found
-    program = program_of(found.record, found.content, estimator)
-    inputs, engine = engine_of(found.record, program, estimator, signature)
-    try:
-        check_engine(engine, inputs, signature, golden)
-    except ArtifactError as error:
-        refused = {**found.record.refused, found.record.name: str(error).rstrip(".")}
-        others = [name for name in engines if name not in refused]
-        again = find_engine(estimator, signature, rows, golden, others)
-        record = again.record.model_copy(update={"refused": refused | again.record.refused})
-        return Accelerated(record, again.content)
-    return found
 
 
 def read_program(directory: Path, manifest: Manifest, estimator: Any) -> Program | None:
@@ -108,6 +67,3 @@ def usable_program(directory: Path, manifest: Manifest, estimator: Any) -> tuple
         return read_program(directory, manifest, estimator), ()
     except _Unusable as error:
         return None, (str(error),)
-
-
-__all__ = ["ENGINES", "Accelerated", "find_engine", "read_program", "usable_program"]

@@ -8,8 +8,9 @@ from typing import Any, Final
 import pandas as pd
 
 from model.artifact.digest import opened
-from model.artifact.golden import decoded, to_tensors
+from model.artifact.golden import decoded
 from model.artifact.manifest import Golden
+from model.artifact.sampling import to_tensors
 from model.codec.json_tensor import tensor_to_json
 from model.signature import Signature
 from model.signature.answers import describe

@@ -1,15 +1,13 @@
 """A verified artifact, loaded: the estimator and all that is known about it."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import sklearn
 
 from model.artifact.bundle import VerifyKey
 from model.artifact.digest import sha256
 from model.artifact.engines import usable_program
-from model.artifact.example import example_rows
 from model.artifact.manifest import Golden, Manifest
 from model.artifact.mlflow import MLmodel, in_fitted_order
 from model.artifact.networks import made_up_rows
@@ -178,6 +176,8 @@ def _described(mlmodel: MLmodel | None, estimator: Any) -> tuple[Signature, Gold
         signature = guess_signature(estimator, in_fitted_order(mlmodel.columns, estimator))
     if mlmodel is None or mlmodel.example is None:
         return signature, None, ()
+    from model.artifact.example import example_rows  # noqa: PLC0415 -- pandas, which other artifacts do without
+
     return example_rows(mlmodel.example, signature, estimator)
 
 
@@ -188,4 +188,4 @@ def _sklearn_version(mlmodel: MLmodel | None, unpickled: Unpickled) -> str | Non
     if unpickled.sklearn_version is not None:
         return unpickled.sklearn_version
     own = type(unpickled.estimator).__module__.startswith("sklearn.")
-    return str(sklearn.__version__) if own else None
+    return version("scikit-learn") if own else None

@@ -1,27 +1,41 @@
-"""Publishing: from a fitted estimator and a sample of its input to a version's directory."""
+"""Publishing: from a fitted estimator and a sample of its input, or from a network, to a version's directory."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
+from model.artifact.acceleration import find_engine
 from model.artifact.commit import git_commit
 from model.artifact.digest import opened, sha256
 from model.artifact.dump import read_back, write_estimator
-from model.artifact.engines import find_engine, read_program
-from model.artifact.golden import check_engine, check_golden, record_golden, sample_tensors
-from model.artifact.manifest import MANIFEST_FILE, EstimatorFile, FileFormat, Manifest
+from model.artifact.engines import read_program
+from model.artifact.golden import check_engine, check_golden
+from model.artifact.manifest import MANIFEST_FILE, EstimatorFile, FileFormat, Manifest, Requirement
 from model.artifact.metrics import checked_metrics
 from model.artifact.modules import required_modules
 from model.artifact.names import check_model_name, is_file_name
+from model.artifact.networks import record_golden_rows
 from model.artifact.pins import current_environment
+from model.artifact.sampling import record_golden, sample_tensors
 from model.artifact.seal import SIGNATURE_FILE
 from model.artifact.signing import make_signature
 from model.artifact.staging import Staging, staging
 from model.engine import engine_of
+from model.engine.network import OnnxNetwork
 from model.errors import ArtifactError
-from model.signature import Sample, infer_signature
+from model.signature.answers import quiet
+from model.signature.infer import infer_signature
+from model.signature.sample import Sample
+
+_NETWORK_FILE: Final = "model.onnx"
+
+Files = Mapping[str, Callable[[BinaryIO], object]]
+"""What writes each file of a version, by its name."""
+Check = Callable[[Path, Manifest], None]
+"""What looks at the files as they were written, before they become a version."""
 
 
 def publish(
@@ -77,29 +91,92 @@ def publish(
         disk is full.
     """
     check_model_name(name)
-    files = {file: _bytes(content) for file, content in _checked_files(extra_files or {}).items()}
+    beside = _checked_files(extra_files or {})
     signature = infer_signature(estimator, sample)
     golden = record_golden(estimator, signature, sample)
     found = find_engine(estimator, signature, sample_tensors(signature, sample), golden) if accelerate else None
+    file = f"model.{file_format}"
+    files = {each: _bytes(content) for each, content in beside.items()} | {
+        file: partial(write_estimator, estimator, file_format)
+    }
+    if found and found.content is not None:
+        files[f"model.{found.record.name}"] = _bytes(found.content)
     describe = partial(
         Manifest,
-        name=name,
-        created=datetime.now(UTC),
         git_commit=code_commit or git_commit(),
-        environment=current_environment(),
         modules=required_modules(estimator),
         signature=signature,
         metrics=checked_metrics(metrics or {}),
         golden=golden,
         engine=found.record if found else None,
-        estimator=EstimatorFile(class_=_full_name(estimator), file=f"model.{file_format}", format=file_format),
+        estimator=EstimatorFile(class_=_full_name(estimator), file=file, format=file_format),
     )
-    files[f"model.{file_format}"] = partial(write_estimator, estimator, file_format)
-    if found and found.content is not None:
-        files[f"model.{found.record.name}"] = _bytes(found.content)
+    return _published(root, name, files, describe, private_key, check=_survives)
+
+
+def publish_network(
+    content: bytes,
+    *,
+    name: str,
+    root: Path,
+    metrics: Mapping[str, float] | None = None,
+    private_key: Path | None = None,
+) -> Path:
+    """
+    Write a new version of a model that is a network.
+
+    Its golden rows are made up, for a graph tells what it takes.
+
+    Parameters
+    ----------
+    content : bytes
+        Of an ``.onnx`` file.
+    name : str
+        Of the model.
+    root : Path
+        Versions are written to ``<root>/<name>/<version>/``.
+    metrics : mapping of str to float, optional
+    private_key : Path, optional
+        Sign the version with it; see ``sign_version``.
+
+    Returns
+    -------
+    directory : Path
+        Of the version, one higher than the highest so far.
+
+    Raises
+    ------
+    ArtifactError
+        onnxruntime does not run it, the key can't be used, or it can't be written.
+    """
+    check_model_name(name)
+    network = OnnxNetwork(content, "The network")
+    describe = partial(
+        Manifest,
+        git_commit=git_commit(),
+        modules={"onnxruntime": Requirement(distribution="onnxruntime", version=version_of("onnxruntime"))},
+        signature=network.signature,
+        metrics=checked_metrics(metrics or {}),
+        golden=record_golden_rows(network),
+        estimator=EstimatorFile(class_="onnx.ModelProto", file=_NETWORK_FILE, format="onnx"),
+    )
+    return _published(root, name, {_NETWORK_FILE: _bytes(content)}, describe, private_key)
+
+
+def _published(
+    root: Path,
+    name: str,
+    files: Files,
+    describe: "partial[Manifest]",
+    private_key: Path | None,
+    *,
+    check: Check = lambda *_: None,
+) -> Path:
+    """Write a version, and return its directory; ``describe`` is its manifest but for what all versions say alike."""
+    described = partial(describe, name=name, created=datetime.now(UTC), environment=current_environment())
     try:
         with staging(root / name) as stage:
-            return _written(stage, files, describe, private_key)
+            return _written(stage, files, described, private_key, check)
     except OSError as error:
         raise ArtifactError(
             f"{root / name} can't be written: {error.strerror or error}; nothing was published, make room or mend the permissions."
@@ -107,26 +184,23 @@ def publish(
 
 
 def _written(
-    stage: Staging,
-    files: Mapping[str, Callable[[BinaryIO], object]],
-    describe: Callable[..., Manifest],
-    private_key: Path | None,
+    stage: Staging, files: Files, describe: "partial[Manifest]", private_key: Path | None, check: Check
 ) -> Path:
     for name, write in files.items():
         stage.write(name, write)
-    digests = {name: _digest(stage.path / name) for name in files}
+    described = partial(describe, files={name: _digest(stage.path / name) for name in files})
+    check(stage.path, described(version=1))
 
     def describe_version(version: int) -> None:
-        manifest = describe(version=version, files=digests)
-        stage.write(MANIFEST_FILE, _bytes(manifest.to_json()))
+        stage.write(MANIFEST_FILE, _bytes(described(version=version).to_json()))
         if private_key is not None:
             signature, _ = make_signature(stage.path, private_key)
             stage.write(SIGNATURE_FILE, _bytes(signature))
 
-    _survives(stage.path, describe(version=1, files=digests))
     return stage.become(describe_version)
 
 
+@quiet()
 def _survives(directory: Path, manifest: Manifest) -> None:
     """Read the estimator back, and its engine, and let both answer the golden rows."""
     with opened(directory / manifest.estimator.file) as file:

@@ -1,17 +1,18 @@
 """An estimator from its open file. Nothing calls this before the file was verified, or let in unverified on purpose."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from io import BufferedReader
 from typing import Any, Literal
 
 import joblib
-from sklearn.exceptions import InconsistentVersionWarning
 
+from model.artifact.heard import heard
 from model.artifact.modules import missing_module
 from model.artifact.pins import skew
 from model.errors import ArtifactError, UntrustedArtifact
+from model.imports import import_sklearn
 
 Serialization = Literal["joblib", "pickle", "skops", "onnx"]
 """How a model's file is written; ONNX is no estimator, and never comes here."""
@@ -59,23 +60,27 @@ def read_estimator(
     ArtifactError
         The file is damaged, or made of what is not installed here.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    import_sklearn()
+    from sklearn.exceptions import InconsistentVersionWarning  # noqa: PLC0415 -- networks do without scikit-learn
+
+    with heard(InconsistentVersionWarning) as warnings:
         try:
             estimator = _read_skops(file, path, trusted) if serialization == "skops" else joblib.load(file)
         except ArtifactError:
             raise
         except Exception as error:
-            raise ArtifactError(_failure(path, error, caught)) from error
-    return Unpickled(estimator, _made_with(caught), tuple(dict.fromkeys(_sentences(path, caught))))
+            raise ArtifactError(_failure(path, error, warnings)) from error
+    return Unpickled(estimator, _made_with(warnings), tuple(dict.fromkeys(_sentences(path, warnings))))
 
 
-def _made_with(caught: Sequence[warnings.WarningMessage]) -> str | None:
+def _made_with(warnings: Sequence[Warning]) -> str | None:
     """Return the scikit-learn that a pickle comes from, where scikit-learn has warned of another."""
-    for warning in caught:
-        if isinstance(warning.message, InconsistentVersionWarning):
-            return str(warning.message.original_sklearn_version)
-    return None
+    return next(filter(None, map(_version_in, warnings)), None)
+
+
+def _version_in(warning: Warning) -> str | None:
+    found = getattr(warning, "original_sklearn_version", None)
+    return None if found is None else str(found)
 
 
 def _read_skops(file: BufferedReader, path: str, trusted: Sequence[str]) -> Any:
@@ -95,19 +100,18 @@ def _read_skops(file: BufferedReader, path: str, trusted: Sequence[str]) -> Any:
     return io.load(file, trusted=list(trusted))
 
 
-def _failure(path: str, error: Exception, caught: Sequence[warnings.WarningMessage]) -> str:
+def _failure(path: str, error: Exception, warnings: Sequence[Warning]) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != "sklearn":
         return missing_module(path, error.name.partition(".")[0])
-    found = _made_with(caught)
+    found = _made_with(warnings)
     advice = f"it was made with scikit-learn {found}, " if found else "copy it again, or "
     return f"{path} can't be loaded: {str(error) or 'it ends too early'}; {advice}publish it again under the versions that run here."
 
 
-def _sentences(path: str, caught: Sequence[warnings.WarningMessage]) -> Iterator[str]:
-    for warning in caught:
-        message = warning.message
-        if isinstance(message, InconsistentVersionWarning):
-            found, here = message.original_sklearn_version, message.current_sklearn_version
-            yield skew(path, "scikit-learn", str(found), str(here))
-        elif not issubclass(warning.category, DeprecationWarning | PendingDeprecationWarning | ResourceWarning):
-            yield f"{path}: {' '.join(str(message).split())}"
+def _sentences(path: str, warnings: Sequence[Warning]) -> Iterator[str]:
+    for warning in warnings:
+        found = _version_in(warning)
+        if found is not None:
+            yield skew(path, "scikit-learn", found, version("scikit-learn"))
+        elif not isinstance(warning, DeprecationWarning | PendingDeprecationWarning | ResourceWarning):
+            yield f"{path}: {' '.join(str(warning).split())}"

@@ -33,16 +33,19 @@ def methods(estimator: Estimator) -> tuple[str, ...]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the estimator's own warnings while it is tried out."""
+    """
+    Silence warnings while an estimator is tried out.
+
+    All threads are silenced, and what they silence meanwhile may stay so: this is for publishing, not for a server.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def answer(estimator: Estimator, method: str, table: X) -> Any:
-    """Call one method, quietly."""
-    with quiet():
-        return getattr(estimator, method)(table)
+    """Call one method."""
+    return getattr(estimator, method)(table)
 
 
 def describe(estimator: Estimator, table: X) -> tuple[Output, ...]:

@@ -1,19 +1,18 @@
 """One column's values: from a tensor of what the client sent to the dtype the estimator was fitted on."""
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from model.codec.wording import shown
 from model.datatypes import NUMERIC, Datatype
 from model.errors import InvalidInput
-from model.signature.schema import Column
+from model.signature.missing import Values, missing_in
+from model.signature.schema import Column, Scalar
 from model.tensors import Tensor
-
-Values = npt.NDArray[Any]
 
 
 class ColumnReader:
@@ -66,9 +65,13 @@ class ColumnReader:
         if column.datatype is None:
             return self._as_sent
         if column.dtype.startswith("datetime64"):
-            return self._dates
+            from model.signature.frames import dates  # noqa: PLC0415 -- pandas, which other columns do without
+
+            return partial(self._dates, dates)
         if column.dtype == "category":
-            return self._categories
+            from model.signature.frames import categories  # noqa: PLC0415 -- likewise
+
+            return partial(self._categories, categories)
         return {Datatype.BOOL: self._booleans, Datatype.BYTES: self._marked}.get(column.datatype, self._numbers)
 
     def _takes(self, datatype: Datatype) -> bool:
@@ -87,7 +90,7 @@ class ColumnReader:
     def _booleans(self, values: Values) -> Values:
         # A column with missing values in training is one of objects, and stays one.
         marked = self._as_sent(values)
-        whole = marked.dtype.kind == "b" or not pd.isna(marked).any()
+        whole = marked.dtype.kind == "b" or not missing_in(marked).any()
         return marked.astype(self._column.dtype if whole else object)
 
     def _as_sent(self, values: Values) -> Values:
@@ -97,30 +100,20 @@ class ColumnReader:
             self.check_finite(values)
         return values.copy()
 
-    def _categories(self, values: Values) -> Values:
-        values = self._as_sent(values)
-        known = list(self._column.categories or ())
-        column = pd.Categorical(values, categories=known)
-        if (column.codes < 0).any():
-            # Others than those of training would become missing values: what to do with them, the estimator decides.
-            others = [value for value in pd.unique(values) if value not in known and not pd.isna(value)]
-            column = pd.Categorical(values, categories=known + others)
-        return column  # type: ignore[return-value]  # a column of a frame
+    def _categories(self, categories: Callable[[Values, Sequence[Scalar]], Values], values: Values) -> Values:
+        return categories(self._as_sent(values), self._column.categories or ())
 
-    def _dates(self, values: Values) -> Values:
+    def _dates(self, dates: Callable[[Values, str], tuple[Values, npt.NDArray[np.intp]]], values: Values) -> Values:
         values = self._marked(values)
-        parsed = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
-        # pandas takes words, too: "" and "null" for a missing value, "now" for the current time.
-        words = np.array([isinstance(value, str) and not value[:1].isdigit() for value in values])
-        wrong = np.flatnonzero(words | (parsed.isna() & ~pd.isna(values)))
+        parsed, wrong = dates(values, self._column.dtype)
         if wrong.size:
             row = int(wrong[0])
             raise self._refusal(shown(values[row]), row, "an ISO-8601 date such as 2024-01-31 or 2024-01-31T23:59:59Z")
-        return parsed.tz_localize(None).to_numpy(dtype=self._column.dtype)
+        return parsed
 
     def _marked(self, values: Values) -> Values:
         """Write missing values the way they stood when the estimator was fitted."""
-        missing = pd.isna(values)
+        missing = missing_in(values)
         if not missing.any():
             return values
         if not self._column.missing:
@@ -150,4 +143,4 @@ def _dtype(column: Column, values: Values) -> str:
 
 def _nothing_known(values: Values) -> bool:
     """Whether every value is missing: such a column tells no datatype, so that it fits any that allows it."""
-    return values.dtype.kind in "fO" and bool(pd.isna(values).all())
+    return values.dtype.kind in "fO" and bool(missing_in(values).all())

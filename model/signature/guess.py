@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from model.datatypes import NUMERIC, Datatype
 from model.errors import ArtifactError
 from model.signature.answers import Estimator, describe, feature_names, labels, methods
-from model.signature.infer import container, mixed
+from model.signature.inputs import X
+from model.signature.missing import missing_in
 from model.signature.outputs import typed
-from model.signature.schema import Column, Layout, Output, Signature
+from model.signature.schema import Column, Layout, Output, Signature, mixed
 
 
 def guess_signature(estimator: Estimator, columns: Sequence[Column] | None = None) -> Signature:
@@ -118,7 +118,9 @@ def _selected(selected: Any, names: Sequence[str]) -> list[str]:
     if not isinstance(selected, slice) and len(selected) and isinstance(selected[0], str):
         return list(selected)
     if isinstance(selected, slice) and str in {type(selected.start), type(selected.stop)}:
-        selected = pd.Index(names).slice_indexer(selected.start, selected.stop)
+        first = 0 if selected.start is None else names.index(selected.start)
+        last = len(names) - 1 if selected.stop is None else names.index(selected.stop)
+        return list(names[first : last + 1])
     return list(np.asarray(names, dtype=object)[selected])
 
 
@@ -127,7 +129,7 @@ def _categorical(step: Any, names: Sequence[str]) -> Iterator[tuple[str, Column]
     if fitted is None or len(fitted) != len(names):
         return
     for name, categories in zip(names, fitted, strict=True):
-        seen = [value for value in categories.tolist() if not pd.isna(value)]
+        seen = categories[~missing_in(categories)].tolist()
         if seen and all(isinstance(value, str) for value in seen):
             none = any(value is None for value in categories)
             yield (
@@ -145,18 +147,29 @@ def _categorical(step: Any, names: Sequence[str]) -> Iterator[tuple[str, Column]
 
 def _outputs(estimator: Estimator, inputs: Sequence[Column], layout: Layout) -> tuple[Output, ...]:
     """Describe the outputs by a row of zeros, first categories and a word; by attributes where it is refused."""
-    row = {column.name: [_value(column, layout)] * 2 for column in inputs}
     try:
-        return describe(estimator, container(pd.DataFrame(row), layout))
+        return describe(estimator, _rows(inputs, layout))
     except Exception:  # noqa: BLE001 -- the made-up row is refused, which says nothing about real ones
         return tuple(output for method in methods(estimator) for output in _declared(estimator, method))
+
+
+def _rows(inputs: Sequence[Column], layout: Layout) -> X:
+    """Return the same made-up row twice, in the container that an estimator takes."""
+    row = [_value(column, layout) for column in inputs]
+    if layout is Layout.TEXT:
+        return np.array(row * 2, dtype=object)
+    if layout is not Layout.FRAME:
+        return np.array([row, row], dtype=np.float64 if layout is Layout.ARRAY else object)
+    from model.signature.frames import Frames  # noqa: PLC0415 -- pandas, which other layouts do without
+
+    return Frames([column.name for column in inputs]).of_columns([np.array([value] * 2) for value in row])
 
 
 def _value(column: Column, layout: Layout) -> Any:
     if column.categories:
         return column.categories[0]
     if column.dtype.startswith("datetime64"):
-        return pd.Timestamp(0)
+        return np.datetime64(0, "ns")
     return "text" if layout is Layout.TEXT or column.datatype is Datatype.BYTES else 0.0
 
 

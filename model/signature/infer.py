@@ -6,12 +6,12 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from model.datatypes import NUMERIC, Datatype
+from model.datatypes import Datatype
 from model.errors import ArtifactError
-from model.signature.answers import Estimator, accepts, answers_alike, describe, feature_names, methods
+from model.signature.answers import Estimator, accepts, answers_alike, describe, feature_names, methods, quiet
 from model.signature.inputs import X
 from model.signature.sample import Sample, as_frame
-from model.signature.schema import Column, Layout, Output, Scalar, Signature
+from model.signature.schema import Column, Layout, Output, Scalar, Signature, mixed
 
 Mark = Literal["nan", "none"]
 """How a missing value is written."""
@@ -22,6 +22,7 @@ _MOST_CATEGORIES: Final = 100
 """Distinct values beyond which a column of strings is no longer called categorical."""
 
 
+@quiet()
 def infer_signature(estimator: Estimator, sample: Sample) -> Signature:
     """
     Read a signature from a fitted estimator and a sample of its input.
@@ -92,12 +93,6 @@ def _candidates(estimator: Estimator, frame: pd.DataFrame, sample: Sample, *, na
         plain = [Layout.FRAME, numbers]
     text = frame.shape[1] == 1 and frame.dtypes.iloc[0] == object and not hasattr(estimator, "n_features_in_")
     return [Layout.TEXT, *plain] if text else plain
-
-
-def mixed(columns: Sequence[Column]) -> bool:
-    """Whether no single tensor of numbers or strings holds all columns, so that they need names, if only positions."""
-    datatypes = {column.datatype for column in columns}
-    return not datatypes <= NUMERIC and datatypes != {Datatype.BYTES}
 
 
 def _described(

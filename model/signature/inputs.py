@@ -1,11 +1,10 @@
 """From V2 tensors to the table the estimator was fitted on; every check of a request against the model is made here."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from model.codec.wording import shown
 from model.errors import InvalidInput
@@ -15,9 +14,14 @@ from model.signature.schema import Layout, Signature
 from model.signature.tensors import TensorInputs, Tensors
 from model.tensors import InferRequest, Tensor
 
-Table = npt.NDArray[Any] | pd.DataFrame
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from model.signature.frames import Frames
+
+Table: TypeAlias = "npt.NDArray[Any] | pd.DataFrame"
 """What an estimator takes: (n_samples, n_features), or (n_samples,) for text."""
-X = Table | Tensors
+X: TypeAlias = "Table | Tensors"
 """What an engine takes."""
 
 _CONTENT_TYPES = frozenset({"pd", "np"})
@@ -41,7 +45,7 @@ class Inputs:
         self._width = len(signature.inputs)
         self._columns = {column.name: ColumnReader(column) for column in signature.inputs}
         self._readers = tuple(self._columns.values())
-        self._index = pd.Index(signature.names)
+        self._frames = _frames(signature)
         self._kinds = _kinds(signature)
         # As frames lie in memory, and arrays: BLAS adds up in that order, so that even the last bits are alike.
         self._order: Literal["C", "F"] = "F" if signature.named else "C"
@@ -122,9 +126,7 @@ class Inputs:
         if not np.isfinite(matrix).all():
             for i, reader in enumerate(self._readers):
                 reader.check_finite(matrix[:, i])
-        if self._signature.layout is Layout.ARRAY:
-            return matrix
-        return pd.DataFrame(matrix, columns=self._index, copy=False)
+        return matrix if self._frames is None else self._frames.of_matrix(matrix)
 
     def _from_columns(self, tensors: Sequence[Tensor]) -> Table:
         sent = self._sent(tensors)
@@ -165,8 +167,8 @@ class Inputs:
         layout = self._signature.layout
         if layout is Layout.TEXT:
             return columns[0]
-        if layout is Layout.FRAME:
-            return pd.DataFrame(dict(zip(self._signature.names, columns, strict=True)), copy=False)
+        if self._frames is not None:
+            return self._frames.of_columns(columns)
         if layout is Layout.OBJECTS:
             return np.column_stack([column.astype(object) for column in columns])
         return np.column_stack(columns).astype(np.float64, order=self._order)
@@ -180,6 +182,14 @@ class Inputs:
             )
         expected = "[n]" if self._signature.layout is Layout.TEXT else f"[n, {self._width}]"
         return f"Input {shown(tensor.name)} has shape {got}; expected {expected}."
+
+
+def _frames(signature: Signature) -> "Frames | None":
+    if signature.layout is not Layout.FRAME:
+        return None
+    from model.signature.frames import Frames  # noqa: PLC0415 -- pandas, which other layouts do without
+
+    return Frames(signature.names)
 
 
 def _kinds(signature: Signature) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from model.codec.wording import shown
 from model.errors import InvalidInput
 from model.signature.inputs import Table, X, listed
+from model.signature.missing import Values, missing_in
 from model.signature.schema import Signature
 from model.signature.tensors import Tensors
 
@@ -63,7 +63,7 @@ def _of_network(error: Exception) -> InvalidInput | None:
     return InvalidInput(msg)
 
 
-def _suspects(message: str, table: Table, signature: Signature) -> list[tuple[str, "pd.Series[Any]"]]:
+def _suspects(message: str, table: Table, signature: Signature) -> list[tuple[str, Values]]:
     """Return the columns, the one first whose position the message tells: maybe that of the table, after all."""
     columns = list(_columns(table, signature))
     position = _POSITION.search(message)
@@ -72,22 +72,23 @@ def _suspects(message: str, table: Table, signature: Signature) -> list[tuple[st
     return columns
 
 
-def _columns(table: Table, signature: Signature) -> Iterator[tuple[str, "pd.Series[Any]"]]:
-    if isinstance(table, pd.DataFrame):
+def _columns(table: Table, signature: Signature) -> Iterator[tuple[str, Values]]:
+    if not isinstance(table, np.ndarray):
         for name in signature.names:
-            yield name, table[name]
+            numbers = table[name].dtype.kind in "fiub"
+            yield name, table[name].to_numpy(dtype=None if numbers else object)
     elif table.ndim == 1:
-        yield signature.names[0], pd.Series(table)
+        yield signature.names[0], table
     else:
         for i, name in enumerate(signature.names):
-            yield name, pd.Series(table[:, i])
+            yield name, table[:, i]
 
 
 def _seen(signature: Signature, name: str) -> tuple[Any, ...]:
     return next(column.categories or () for column in signature.inputs if column.name == name)
 
 
-def _reason(message: str, values: "pd.Series[Any]", seen: tuple[Any, ...]) -> str | None:
+def _reason(message: str, values: Values, seen: tuple[Any, ...]) -> str | None:
     unknown = _UNKNOWN.search(message)
     if unknown is not None:
         return _unknown_category(unknown[1], values, seen)
@@ -95,16 +96,16 @@ def _reason(message: str, values: "pd.Series[Any]", seen: tuple[Any, ...]) -> st
         return _text(values, message)
     if "dtypes" in message:
         return _text(values)
-    missing = np.flatnonzero(values.isna())
+    missing = np.flatnonzero(missing_in(values))
     if missing.size and _OF_MISSING.search(message):
         return f"has a missing value in row {missing[0]}, which this model refuses; expected a value"
     if "too large" in message and values.dtype.kind == "f":
-        large = np.flatnonzero(values.abs() > _FLOAT32_MAX)
+        large = np.flatnonzero(np.abs(values) > _FLOAT32_MAX)
         return _large(values, int(large[0])) if large.size else None
     return None
 
 
-def _text(values: "pd.Series[Any]", message: str | None = None) -> str | None:
+def _text(values: Values, message: str | None = None) -> str | None:
     """Find the text where the estimator expects a number: the one that the message quotes, or any."""
     for row, value in enumerate(values.tolist()):
         if isinstance(value, str) and (message is None or repr(value) in message):
@@ -112,11 +113,11 @@ def _text(values: "pd.Series[Any]", message: str | None = None) -> str | None:
     return None
 
 
-def _large(values: "pd.Series[Any]", row: int) -> str:
-    return f"has {values.iloc[row]:g} in row {row}; expected a value that fits FP32"
+def _large(values: Values, row: int) -> str:
+    return f"has {values[row]:g} in row {row}; expected a value that fits FP32"
 
 
-def _unknown_category(unknown: str, values: "pd.Series[Any]", seen: tuple[Any, ...]) -> str | None:
+def _unknown_category(unknown: str, values: Values, seen: tuple[Any, ...]) -> str | None:
     """
     Find the value that an encoder names, ``Found unknown categories ['Mars'] in column 0 during transform``.
 
@@ -125,6 +126,6 @@ def _unknown_category(unknown: str, values: "pd.Series[Any]", seen: tuple[Any, .
     for row, value in enumerate(values.tolist()):
         if value not in seen and re.search(rf"(?<![\w.]){re.escape(repr(value))}(?![\w.])", unknown):
             expected = f"one of {listed([str(known) for known in seen])}" if seen else "a category seen in training"
-            got = "a missing value" if pd.isna(value) else shown(value)
+            got = "a missing value" if missing_in(values)[row] else shown(value)
             return f"has {got} in row {row}, which this model's encoder refuses; expected {expected}"
     return None

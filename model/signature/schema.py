@@ -1,11 +1,12 @@
 """The signature as the manifest holds it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from model.datatypes import Datatype
+from model.datatypes import NUMERIC, Datatype
 
 MATRIX_NAME = "input-0"
 """Name of the single input of a model whose columns have no names."""
@@ -139,3 +140,9 @@ class Signature(BaseModel):
 
 
 _NOT_NUMERIC = frozenset({Datatype.BOOL, Datatype.BYTES})
+
+
+def mixed(columns: Sequence[Column]) -> bool:
+    """Whether no single tensor of numbers or strings holds all columns, so that they need names, if only positions."""
+    datatypes = {column.datatype for column in columns}
+    return not datatypes <= NUMERIC and datatypes != {Datatype.BYTES}

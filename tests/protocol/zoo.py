@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from model.artifact import publish
-from model.signature import Sample
+from model.signature.sample import Sample
 from tests.families import by_id, fitted
 
 CODE_DIR: Final = Path(__file__).parent / "user_code"

@@ -86,7 +86,7 @@ class TestPublished:
                 raise ArtifactError("'predict' of the golden rows differs from what was recorded.")
             real(engine, *rest)
 
-        monkeypatch.setattr("model.artifact.engines.check_engine", check)
+        monkeypatch.setattr("model.artifact.acceleration.check_engine", check)
         engine = read_manifest(publish(FOREST, X, name="m", root=tmp_path)).engine
         assert tried == ["onnx", "treelite"]
         assert engine is not None

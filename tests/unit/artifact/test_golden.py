@@ -13,12 +13,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from model.artifact.golden import alike, check_golden, record_golden, to_tensors
+from model.artifact.golden import alike, check_golden
 from model.artifact.manifest import Golden
+from model.artifact.sampling import record_golden, to_tensors
 from model.codec.json_tensor import tensor_from_json
 from model.datatypes import Datatype
 from model.errors import ArtifactError
-from model.signature import Column, Layout, Output, Signature, infer_signature
+from model.signature import Column, Layout, Output, Signature
+from model.signature.infer import infer_signature
 from model.tensors import Tensor
 
 X = np.random.default_rng(0).normal(size=(40, 3))

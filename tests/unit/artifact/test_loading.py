@@ -192,6 +192,7 @@ class TestBare:
         with pytest.raises(ArtifactError, match=r"model\.pkl needs the module 'cloudpickle', which can't be imported"):
             loaded(tmp_path)
 
+    @pytest.mark.filterwarnings("always")
     def test_what_is_said_while_unpickling_is_a_warning(self, tmp_path: Path, module: WriteModule) -> None:
         module(
             "talkative",

@@ -4,10 +4,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from model.artifact.golden import sample_tensors
+from model.artifact.sampling import sample_tensors
 from model.engine import Engine, EngineName, EngineRecord, engine_of, program_of
 from model.engine.acceleration import ENGINES, accelerate
-from model.signature import Inputs, Sample, Signature, infer_signature
+from model.signature import Inputs, Signature
+from model.signature.infer import infer_signature
+from model.signature.sample import Sample
 from model.tensors import InferRequest, Tensor
 
 

@@ -8,7 +8,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
 from model.engine.parity import Gate, distance, split
-from model.signature import Inputs, infer_signature
+from model.signature import Inputs
+from model.signature.infer import infer_signature
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from model.datatypes import NUMPY_DTYPES, Datatype
-from model.signature import Sample
+from model.signature.sample import Sample
 from model.tensors import InferRequest, Parameters, Tensor
 
 _NUMBERS = {"i": Datatype.INT64, "f": Datatype.FP64}

@@ -11,8 +11,9 @@ import pytest
 from model.datatypes import NUMERIC, Datatype
 from model.engine import SklearnEngine
 from model.errors import ArtifactError
-from model.signature import Inputs, Layout, Output, Signature, infer_signature
+from model.signature import Inputs, Layout, Output, Signature
 from model.signature.guess import guess_signature
+from model.signature.infer import infer_signature
 from model.signature.outputs import encode, methods_of
 from model.tensors import InferRequest, Tensor
 from tests.families import FAMILIES, Family, fitted

@@ -16,7 +16,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from model.datatypes import Datatype
 from model.errors import ArtifactError
-from model.signature import Column, Layout, infer_signature
+from model.signature import Column, Layout
+from model.signature.infer import infer_signature
 from model.signature.outputs import METHODS
 from tests.families import ARRAY, CATEGORICAL, MARKS, NUMBERS, PENGUINS, ROWS, SPECIES, TARGET, TEXTS, by_id, fitted
 

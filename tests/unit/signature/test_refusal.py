@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from model.signature import Column, Layout, Output, Signature, infer_signature
+from model.signature import Column, Layout, Output, Signature
 from model.signature.guess import guess_signature
+from model.signature.infer import infer_signature
 from model.signature.inputs import X
 from model.signature.refusal import explain
 from tests.families import PENGUINS, TARGET, by_id, fitted
