@@ -1,6 +1,7 @@
 """Writing a version's directory so that it is there whole or not at all."""
 
 import errno
+import fcntl
 import os
 import secrets
 import shutil
@@ -11,6 +12,7 @@ from typing import BinaryIO, Final
 
 from model.artifact.names import next_version
 
+_PREFIX: Final = ".publish-"
 _TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
@@ -70,7 +72,7 @@ class Staging:
 @contextmanager
 def staging(directory: Path) -> Iterator[Staging]:
     """
-    Make a temporary directory in a model's directory, and leave none behind.
+    Make a temporary directory in a model's directory, and leave none behind: neither this, nor those of dead publishers.
 
     Parameters
     ----------
@@ -78,16 +80,58 @@ def staging(directory: Path) -> Iterator[Staging]:
         Of the model, ``<root>/<name>``; made if need be, and removed again if no version comes to stand in it.
     """
     made = not directory.exists()
-    path = directory / f".publish-{secrets.token_hex(8)}"
-    path.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    sweep(directory)
+    path, lock = _temporary(directory)
     try:
         _sync(directory.parent)
         yield Staging(path)
     finally:
         shutil.rmtree(path, ignore_errors=True)
+        os.close(lock)
         if made:
             with suppress(OSError):  # not empty: a version stands in it
                 directory.rmdir()
+
+
+def sweep(directory: Path) -> None:
+    """
+    Remove the temporary directories of publishers that were killed.
+
+    Parameters
+    ----------
+    directory : Path
+        Of the model.
+    """
+    for path in directory.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # of a live publisher, gone meanwhile, or where the file system has no locks
+            lock = _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
+
+
+def _temporary(directory: Path) -> tuple[Path, int]:
+    """Make a directory that nobody sweeps while its lock is held, that is, until this process closes it or ends."""
+    while True:
+        path = directory / f"{_PREFIX}{secrets.token_hex(8)}"
+        path.mkdir(parents=True)
+        with suppress(FileNotFoundError):  # swept before it was locked
+            lock = _locked(path, fcntl.LOCK_EX)
+            if path.exists():
+                return path, lock
+            os.close(lock)
+
+
+def _locked(directory: Path, how: int) -> int:
+    """Return a descriptor of a directory that holds its lock, or none of it where the file system has no locks."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        if how & fcntl.LOCK_NB:
+            os.close(descriptor)
+            raise
+    return descriptor
 
 
 def _sync(directory: Path) -> None:
