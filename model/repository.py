@@ -174,6 +174,7 @@ class ModelRepository:
                 servable.version,
                 sha256=servable.artifact.sha256,
                 sklearn=servable.artifact.sklearn_version or "",
+                engine=servable.engine.name,
                 verified=servable.artifact.verified,
             )
         self._count(name, old, fresh)

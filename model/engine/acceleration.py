@@ -68,11 +68,20 @@ def accelerate(
             try:
                 return _tried(name, candidate, estimator, refused)
             except Refused as refusal:
-                refused.setdefault(name, str(refusal))
+                _note(refused, name, candidate, str(refusal))
             except Exception as error:  # noqa: BLE001 -- likewise
-                refused.setdefault(name, _unexpected(error))
+                _note(refused, name, candidate, _unexpected(error))
         refused.setdefault(name, "what it would be given is text, or sparse")
     return Accelerated(EngineRecord(name="sklearn", refused=refused))
+
+
+def _note(refused: dict[str, str], name: str, candidate: Candidate, reason: str) -> None:
+    """Add why an engine does not do for a candidate; of the parts of a pipeline, each reason once."""
+    before = refused.get(name)
+    if before is None:
+        refused[name] = reason
+    elif reason not in before:
+        refused[name] = f"{before}; from step {candidate.from_step} on: {reason}"
 
 
 def _unexpected(error: Exception) -> str:

@@ -123,7 +123,7 @@ class Metrics(Collector):
             raise
         self._count_load(model, success=1)
 
-    def loaded(self, model: str, version: str, *, sha256: str, sklearn: str, verified: bool) -> None:
+    def loaded(self, model: str, version: str, *, sha256: str, sklearn: str, engine: str, verified: bool) -> None:
         """
         Tell that a version is now served, in place of what was there under its name.
 
@@ -134,12 +134,14 @@ class Metrics(Collector):
             Hex digest of the estimator file.
         sklearn : str
             The scikit-learn version it was fitted with; empty where that is not known.
+        engine : str
+            What answers: ``sklearn``, ``onnx`` or ``treelite``.
         verified : bool
             Whether a manifest vouches for it.
         """
         with self._lock:
             series = self._version(model, version)
-            series.info = {"sha256": sha256, "sklearn": sklearn, "verified": str(verified).lower()}
+            series.info = {"sha256": sha256, "sklearn": sklearn, "engine": engine, "verified": str(verified).lower()}
             series.loaded_at = time.time()
 
     def swapped(self, model: str, *, success: int = 0, failure: int = 0) -> None:

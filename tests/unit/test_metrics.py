@@ -28,7 +28,7 @@ def metrics() -> Metrics:
     """Metrics in which every family has a sample."""
     metrics = Metrics()
     with metrics.loading("penguins"):
-        metrics.loaded("penguins", "3", sha256="ab12", sklearn="1.9.0", verified=True)
+        metrics.loaded("penguins", "3", sha256="ab12", sklearn="1.9.0", engine="onnx", verified=True)
     metrics.swapped("penguins", success=1)
     observe(metrics.of("penguins", "3", "rest"))
     metrics.runs("penguins", "3")(4)
@@ -76,7 +76,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
         ("request_preprocess_seconds_sum", {"model_name": "penguins"}, 0.01),
         ("request_predict_seconds_sum", {"model_name": "penguins"}, 0.125),
         ("request_postprocess_seconds_sum", {"model_name": "penguins"}, 0.002),
-        ("model_info", VERSION | {"sha256": "ab12", "sklearn": "1.9.0", "verified": "true"}, 1),
+        ("model_info", VERSION | {"sha256": "ab12", "sklearn": "1.9.0", "engine": "onnx", "verified": "true"}, 1),
         ("model_loads_total", {"model": "penguins", "result": "success"}, 1),
         ("model_loads_total", {"model": "penguins", "result": "failure"}, 0),
         ("model_swaps_total", {"model": "penguins", "result": "success"}, 1),
@@ -192,9 +192,9 @@ def test_a_model_without_versions_left_takes_kserves_series_along(metrics: Metri
 
 
 def test_a_version_loaded_again_has_one_info(metrics: Metrics) -> None:
-    metrics.loaded("penguins", "3", sha256="cd34", sklearn="1.9.1", verified=False)
+    metrics.loaded("penguins", "3", sha256="cd34", sklearn="1.9.1", engine="sklearn", verified=False)
     infos = [dict(pairs) for name, pairs in samples(metrics) if name == "model_info"]
-    assert infos == [VERSION | {"sha256": "cd34", "sklearn": "1.9.1", "verified": "false"}]
+    assert infos == [VERSION | {"sha256": "cd34", "sklearn": "1.9.1", "engine": "sklearn", "verified": "false"}]
 
 
 def test_the_time_of_loading_is_in_seconds_since_the_epoch(metrics: Metrics) -> None:

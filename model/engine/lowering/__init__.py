@@ -1,43 +1,30 @@
 """From a fitted estimator to an ONNX graph in float64. Publishing needs this, serving does not."""
 
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
-# Each registers its rules.
-from model.engine.lowering import (
-    bayes,
-    clusters,
-    columns,
-    ensembles,
-    foreign,
-    forests,
-    histogram,
-    kernels,
-    lightgbm,
-    linear,
-    neural,
-    transformers,
-    xgboost,
-)
 from model.engine.lowering.context import Lowering, NotLowerable
 from model.signature import Inputs, Signature
 from model.signature.coding import Known, Matrix
 
-RULES_OF = (
-    bayes,
-    clusters,
-    columns,
-    ensembles,
-    foreign,
-    forests,
-    histogram,
-    kernels,
-    lightgbm,
-    linear,
-    neural,
-    transformers,
-    xgboost,
+_RULES_IN: Final = (
+    "bayes",
+    "clusters",
+    "columns",
+    "ensembles",
+    "foreign",
+    "forests",
+    "histogram",
+    "kernels",
+    "lightgbm",
+    "linear",
+    "neural",
+    "transformers",
+    "xgboost",
 )
-"""Modules with rules."""
+"""Modules beside this one that register rules when they are imported."""
+for _module in _RULES_IN:
+    import_module(f"{__name__}.{_module}")
 
 
 def lower(

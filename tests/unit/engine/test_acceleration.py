@@ -119,6 +119,15 @@ class TestGate:
         record = find(boosted, numbers, ["onnx"]).record
         assert record.refused == {"onnx": "it takes 5 µs a row where scikit-learn takes 5"}
 
+    def test_of_a_part_the_reason_is_told_too(self, numbers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("model.engine.acceleration.microseconds", lambda *_: 5.0)
+        pipeline = make_pipeline(Doubling(), StandardScaler(), LinearRegression()).fit(numbers, numbers[:, 0])
+        refused = find(pipeline, numbers).record.refused
+        clock = "it takes 5 µs a row where scikit-learn takes 5"
+        assert refused["onnx"].startswith("there is no graph for ")
+        assert refused["onnx"].endswith(f"Doubling; from step 1 on: {clock}")
+        assert refused["treelite"].startswith("treelite reads no ")
+
     def test_a_method_that_differs_is_left_to_scikit_learn(
         self, numbers: Any, boosted: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
