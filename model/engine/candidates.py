@@ -56,7 +56,13 @@ class Candidate:
     def groups(self, splits: Splits) -> dict[str, Matrix]:
         """Return rows to hold an engine against scikit-learn on, by where they come from."""
         rows = Rows(self.rows, list(self._fields()))
-        groups = {"given": rows.given, "random": rows.random(), "far": rows.far(), "missing": rows.missing()}
+        groups = {
+            "given": rows.given,
+            "random": rows.random(),
+            "far": rows.far(),
+            "extreme": rows.extreme(),
+            "missing": rows.missing(),
+        }
         groups["split"] = rows.at_splits([(column, each) for column, each in splits if column is not None])
         if any(column is None for column, _ in splits):
             groups["jump"] = rows.at_jumps(self._shown)
@@ -119,5 +125,6 @@ def _numbers(pipeline: Any, steps: int, table: Table) -> Matrix | None:
 
 
 def _signature(rows: Matrix, whole: Signature) -> Signature:
-    columns = tuple(Column(name=str(i), missing=bool(np.isnan(rows[:, i]).any())) for i in range(rows.shape[1]))
+    missing = bool(np.isnan(rows).any())  # then in any column: what a step computes, no signature describes
+    columns = tuple(Column(name=str(i), missing=missing) for i in range(rows.shape[1]))
     return Signature(layout=Layout.ARRAY, named=False, inputs=columns, outputs=whole.outputs)

@@ -52,5 +52,8 @@ def engine_of(
     if record is None or program is None:
         return Inputs(signature), SklearnEngine(estimator)
     inputs = Inputs(signature) if record.from_step else numbers_of(signature, record.known)
-    engine = LoweredEngine(program, estimator, inputs, methods=record.methods, from_step=record.from_step)
+    missing = record.parity is not None and "missing" in record.parity.rows
+    engine = LoweredEngine(
+        program, estimator, inputs, methods=record.methods, from_step=record.from_step, missing=missing
+    )
     return inputs, engine

@@ -12,7 +12,7 @@ from model.signature.inputs import X
 
 _SMALL: Final = 1e76
 """Sum of squares below which no value comes near what float32 holds."""
-_FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
+FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 
 
 class Program(Protocol):
@@ -48,10 +48,19 @@ class LoweredEngine:
         That the program was held against scikit-learn in.
     from_step : int
         Of a pipeline, the first step that the program stands for; those before run in scikit-learn.
+    missing : bool
+        Whether the program was tried on NaN that those steps make; else such rows go to scikit-learn, to be refused.
     """
 
     def __init__(
-        self, program: Program, estimator: Any, inputs: Inputs, *, methods: Collection[str], from_step: int = 0
+        self,
+        program: Program,
+        estimator: Any,
+        inputs: Inputs,
+        *,
+        methods: Collection[str],
+        from_step: int = 0,
+        missing: bool = False,
     ) -> None:
         self.name = program.name
         self._program = program
@@ -60,6 +69,7 @@ class LoweredEngine:
         self._methods = frozenset(methods)
         self._estimator = estimator
         self._from_step = from_step
+        self._missing = missing or not from_step  # NaN that comes in a request, the signature allows or not
 
     def run(self, table: X, methods: Sequence[str]) -> dict[str, Any]:
         """Answer each method by the program, or by scikit-learn; see ``Engine.run``."""
@@ -75,9 +85,11 @@ class LoweredEngine:
     def _answers(self, table: X, methods: Sequence[str]) -> dict[str, Any] | None:
         matrix = dense(transformed(self._estimator, self._from_step, table)) if self._from_step else table
         # What the estimator takes is no matrix of numbers where a value had no code.
-        if isinstance(matrix, np.ndarray) and matrix.dtype == np.float64 and in_range(matrix):
-            return self._program.run(matrix, methods)
-        return None
+        if not isinstance(matrix, np.ndarray) or matrix.dtype != np.float64 or not in_range(matrix):
+            return None
+        if not self._missing and np.isnan(matrix).any():
+            return None
+        return self._program.run(matrix, methods)
 
 
 def numbers_of(signature: Signature, known: Mapping[str, Known]) -> Inputs:
@@ -104,4 +116,4 @@ def in_range(matrix: Matrix) -> bool:
     if np.vdot(matrix, matrix) < _SMALL:
         return True
     present = matrix[~np.isnan(matrix)]
-    return not len(present) or bool(np.abs(present).max() <= _FLOAT32_MAX)
+    return not len(present) or bool(np.abs(present).max() <= FLOAT32_MAX)

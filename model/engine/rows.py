@@ -17,6 +17,10 @@ _MOST_THRESHOLDS: Final = 2000
 _RANDOM: Final = 1000
 _FAR: Final = 300
 _SEARCHES: Final = 150
+_MOST_EXTREME: Final = 100
+_EXTREME: Final = np.array([0.0, -0.0, 1e-310, 1e-45, -1e-45, 1e-30, 1e10, -1e10, 1e30, 1e38, -1e38, 3e38])
+"""Numbers that float32 rounds to none, or holds only just; what it does not hold, no engine is given."""
+_WHOLE: Final = np.clip(np.round(_EXTREME), -(2.0**53), 2.0**53)
 _UNSEEN: Final = 0.377
 """Share of the way through a range where hardly ever a value was."""
 _HALVINGS: Final = 70
@@ -81,6 +85,17 @@ class Rows:
         """Return rows beyond the ranges seen."""
         near, away = (np.column_stack([f.draw(self._generator, _FAR, s) for f in self._fields]) for s in (1.0, 100.0))
         return np.vstack([near, away, self._one_changed(_FAR, spans=10.0)])
+
+    def extreme(self) -> Matrix:
+        """Return rows with one value that is as large or as small as can be."""
+        columns = np.array([column for column, field in enumerate(self._fields) if not field.codes], dtype=int)
+        if not len(columns):
+            return self.given[:0]
+        chosen = np.sort(self._generator.permutation(columns)[:_MOST_EXTREME])
+        rows = self._base(len(chosen) * len(_EXTREME))
+        values = np.array([_WHOLE if self._fields[column].whole else _EXTREME for column in chosen])
+        rows[np.arange(len(rows)), np.repeat(chosen, len(_EXTREME))] = values.ravel()
+        return rows
 
     def missing(self) -> Matrix:
         """Return rows with a value missing, and with several."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
+from model.engine.lowered import FLOAT32_MAX
 from model.engine.lowering.graph import INPUT, Graph, Name, NotLowerable
 from model.engine.onnx import INSIDE
 from model.signature import Column, Inputs, Signature
@@ -105,7 +106,7 @@ class Lowering:
     example: Matrix
     graph: Graph = field(init=False)
     inside: list[Name] = field(default_factory=list)
-    """Tensors of shape (n_samples, 1): whether scikit-learn's answer to a row is that of the graph."""
+    """Tensors of shape (n_samples, n): whether scikit-learn's answer to a row is that of the graph."""
     splits: list[Splits] = field(default_factory=list)
     foreign: set[str] = field(default_factory=set)
     """Classes that another converter has lowered."""
@@ -175,8 +176,15 @@ class Lowering:
         origin = self._origins.get(tensor)
         self.splits.append(Splits(None if origin is None else origin[feature], thresholds))
 
+    def only_in_float32(self, tensor: Name) -> None:
+        """Leave rows to scikit-learn where a computed number is beyond what float32 holds, for its trees refuse those."""
+        if tensor in self._origins:  # the input itself, which the engine has looked at
+            return
+        held = self.graph.op("LessOrEqual", self.graph.op("Abs", tensor), FLOAT32_MAX)
+        self.only_where(self.graph.op("Or", held, self.graph.op("IsNaN", tensor)))
+
     def only_where(self, condition: Name) -> None:
-        """Leave rows to scikit-learn where a boolean tensor of shape (n_samples, 1) is false."""
+        """Leave rows to scikit-learn where a boolean tensor of shape (n_samples, n) is false anywhere."""
         self.inside.append(condition)
 
     def model(self, answers: Answers) -> bytes:

@@ -83,8 +83,7 @@ def isolation_forest(lowering: Lowering, estimator: Estimator, rows: Rows) -> An
             strict=True,
         )
     ]
-    depths = sums(lowering, as_float32(graph, numbers), trees, [0] * len(trees))
-    note_splits(lowering, numbers, trees)
+    depths = sums(lowering, _compared(lowering, numbers, trees), trees, [0] * len(trees))
     normal = len(trees) * _average_path_length(estimator.max_samples_)
     if not normal:
         msg = "IsolationForest was fitted on single rows"
@@ -100,8 +99,7 @@ def _means(lowering: Lowering, estimator: Estimator, rows: Rows) -> Name:
     numbers = lowering.numbers(rows)
     members = getattr(estimator, "estimators_", [estimator])
     trees = [_tree(member.tree_, member.tree_.value.reshape(member.tree_.node_count, -1)) for member in members]
-    note_splits(lowering, numbers, trees)
-    return mean(lowering, as_float32(lowering.graph, numbers), trees)
+    return mean(lowering, _compared(lowering, numbers, trees), trees)
 
 
 def _boosted(lowering: Lowering, estimator: Estimator, rows: Rows) -> Name:
@@ -114,9 +112,14 @@ def _boosted(lowering: Lowering, estimator: Estimator, rows: Rows) -> Name:
     stages = estimator.estimators_
     trees = [constant(value) for value in start]
     trees += [_tree(each.tree_, estimator.learning_rate * each.tree_.value[:, 0]) for each in stages.ravel()]
+    return sums(lowering, _compared(lowering, numbers, trees), trees, [i % len(start) for i in range(len(trees))])
+
+
+def _compared(lowering: Lowering, numbers: Name, trees: Sequence[Tree]) -> Name:
+    """Return rows as trees compare them, in float32."""
     note_splits(lowering, numbers, trees)
-    tensor = as_float32(lowering.graph, numbers)
-    return sums(lowering, tensor, trees, [i % len(start) for i in range(len(trees))])
+    lowering.only_in_float32(numbers)
+    return as_float32(lowering.graph, numbers)
 
 
 def _tree(tree: Any, value: npt.NDArray[np.float64], features: npt.NDArray[np.int64] | None = None) -> Tree:

@@ -209,6 +209,58 @@ BIRDS = pd.DataFrame(
 )
 
 
+class Logarithm(Doubling):
+    """A step that makes NaN of some numbers."""
+
+    def transform(self, X: Any) -> Any:
+        return np.log(np.asarray(X))
+
+
+def refuses(method: Any, rows: Any) -> bool:
+    try:
+        method(rows)
+    except ValueError:
+        return True
+    return False
+
+
+@pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered:RuntimeWarning")
+class TestComputedNumbers:
+    @pytest.fixture(autouse=True)
+    def _whatever_the_clock_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("model.engine.acceleration._WORTH", 1e9)
+
+    def test_nan_that_a_step_makes_is_refused_as_before(self, numbers: Any) -> None:
+        positive = np.exp(numbers)
+        pipeline = make_pipeline(Logarithm(), StandardScaler(), LogisticRegression()).fit(positive, numbers[:, 0] > 0)
+        mine = find(pipeline, positive)
+        assert (mine.record.name, mine.record.from_step) == ("onnx", 1)
+        rows = positive[:2].copy()
+        rows[1, 2] = -1.0
+        assert refuses(pipeline.predict, rows)
+        assert refuses(lambda table: mine.engine.run(table, ["predict"]), rows)
+
+    def test_nan_that_the_sample_has_too_stays_with_the_engine(self, numbers: Any) -> None:
+        rows = np.exp(numbers)
+        rows[::5, 1] = -1.0
+        pipeline = make_pipeline(Logarithm(), HistGradientBoostingClassifier(max_iter=5)).fit(rows, numbers[:, 0] > 0)
+        mine = find(pipeline, rows)
+        assert mine.record.from_step == 1
+        assert mine.record.parity is not None
+        assert mine.record.parity.rows["missing"] > 0
+        assert mine.engine._missing  # type: ignore[attr-defined]
+
+    def test_beyond_float32_they_are_refused_by_trees_as_before(self, numbers: Any) -> None:
+        small = numbers * 1e-30
+        pipeline = make_pipeline(StandardScaler(), RandomForestClassifier(5)).fit(small, numbers[:, 0] > 0)
+        mine = find(pipeline, small, ["onnx"])
+        assert mine.record.name == "onnx"
+        rows = small[:2].copy()
+        rows[1, 2] = 1e30
+        assert refuses(pipeline.predict, rows)
+        assert refuses(lambda table: mine.engine.run(table, ["predict"]), rows)
+
+
 class TestCategories:
     @pytest.fixture
     def pipeline(self) -> Any:

@@ -41,6 +41,14 @@ def test_far_ones_go_beyond(rows: Rows) -> None:
     assert set(far[:, 1]) == {0.0, 1.0, 2.0}
 
 
+def test_extreme_ones_hold_one_number_that_float32_holds_just_or_not_at_all(rows: Rows) -> None:
+    extreme = rows.extreme()
+    assert {3e38, -1e38, 1e-45} <= set(extreme[:, 0])
+    assert extreme[:, 2].max() == 2.0**53
+    assert set(extreme[:, 1]) == {0.0, 1.0, 2.0}
+    assert not len(Rows(GIVEN[:, 1:2], FIELDS[1:2]).extreme())
+
+
 def test_missing_ones_are_missing_where_that_is_allowed(rows: Rows) -> None:
     missing = rows.missing()
     assert not np.isnan(missing[:, 0]).any()
