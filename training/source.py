@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -68,10 +69,17 @@ def _file(source: str, base: Path) -> bytes:
 
 def _package_file(source: str, base: Path) -> bytes:  # noqa: ARG001 -- every reader is called alike
     package, _, path = source.removeprefix("package://").partition("/")
+    if not _is_package(package):
+        raise DataError(f"source {source!r} names package {package!r}, which is not an installed one")
+    return resources.files(package).joinpath(path).read_bytes()
+
+
+def _is_package(name: str) -> bool:
     try:
-        return resources.files(package).joinpath(path).read_bytes()
-    except (ModuleNotFoundError, TypeError, ValueError) as error:
-        raise DataError(f"source {source!r} names package {package!r}, which is not an installed one") from error
+        spec = find_spec(name)
+    except (ModuleNotFoundError, ValueError):
+        return False
+    return spec is not None and spec.submodule_search_locations is not None
 
 
 _READERS: Final[Mapping[str, Callable[[str, Path], bytes]]] = {"": _file, "package": _package_file}

@@ -1,5 +1,6 @@
 """The V1 body: datatypes are inferred, rows are lists or objects, predictions are nested by row."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -167,8 +168,11 @@ def test_a_colon_in_text_is_no_key() -> None:
 
 
 def test_a_deep_key_that_nobody_reads_does_not_crash_the_look_for_repeats() -> None:
-    deep = b'{"a":' * 1000 + b"1" + b"}" * 1000
-    assert "nested too deeply" in refusal(b'{"instances": [{"age": 1}], "x": ' + deep + b"}")
+    deep = b'{"instances": [{"age": 1}], "x": ' + b'{"a":' * 1000 + b"1" + b"}" * 1000 + b"}"
+    if sys.version_info < (3, 12):  # whose own reader of JSON goes less deep than that of requests
+        assert "nested too deeply" in refusal(deep)
+    else:
+        assert read(deep) == {"age": ("INT64", [1])}
 
 
 def test_predictions_are_nested_by_row() -> None:
