@@ -279,11 +279,12 @@ class TestAccelerate:
         assert engine in capsys.readouterr().out.splitlines()
 
     def test_says_why_there_is_no_engine(self, version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        reason = "treelite reads no sklearn"
         assert run("accelerate", version, "--engine", "treelite") == 0
         assert capsys.readouterr().out.splitlines() == [
             "penguins version 1",
             "  engine     sklearn",
-            "  no treelite: treelite reads no sklearn.pipeline.Pipeline",
+            f"  no treelite: {reason}.pipeline.Pipeline; from step 1 on: {reason}.linear_model._logistic.LogisticRegression",
         ]
 
     def test_a_refusal_is_one_sentence(self, version: Path, capsys: pytest.CaptureFixture[str]) -> None:
