@@ -1,5 +1,6 @@
-"""How a client's values are quoted in an error's sentence: short, on one line, as JSON would call them."""
+"""How values and names stand in an error's sentence: short, on one line, a client's values as JSON would call them."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 _LONGEST_QUOTE: Final = 60
@@ -41,3 +42,9 @@ def _number(value: float) -> str:
     if isinstance(value, int) and value.bit_length() > _LONGEST_QUOTE * 3:
         return f"an integer of {value.bit_length()} bits"
     return repr(value)
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Join names for a sentence, not more of them than one reads."""
+    listed = ", ".join(names[:most])
+    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"

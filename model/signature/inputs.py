@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from model.codec.wording import shown
+from model.codec.wording import listed, shown
 from model.errors import InvalidInput
 from model.signature.coding import Coding
 from model.signature.columns import ColumnReader
 from model.signature.schema import Layout, Signature
-from model.signature.tensors import TensorInputs, Tensors
+from model.signature.tensors import TensorInputs, Tensors, by_name
 from model.tensors import InferRequest, Tensor
 
 if TYPE_CHECKING:
@@ -142,16 +142,7 @@ class Inputs:
 
     def _sent(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """Return one tensor per column, in the signature's order."""
-        sent: dict[str, Tensor] = {}
-        for tensor in tensors:
-            if tensor.name not in self._columns:
-                raise InvalidInput(f"Column {shown(tensor.name)} is unknown; expected {listed(self._signature.names)}.")
-            if tensor.name in sent:
-                raise InvalidInput(f"Column {tensor.name!r} is sent twice; expected once.")
-            sent[tensor.name] = tensor
-        for name in self._columns:
-            if name not in sent:
-                raise InvalidInput(f"Column {name!r} is missing; expected {listed(self._signature.names)}.")
+        sent = by_name("Column", tensors, self._columns)
         return [sent[name] for name in self._columns]
 
     def _check_rows(self, sent: Sequence[Tensor], values: Sequence[npt.NDArray[Any]]) -> None:
@@ -213,9 +204,3 @@ def _flat(tensor: Tensor) -> npt.NDArray[Any]:
     if data.ndim == 2 and data.shape[1] == 1:  # noqa: PLR2004 -- [n, 1] is a column as well
         return data[:, 0]
     raise InvalidInput(f"Column {tensor.name!r} has shape {list(data.shape)}; expected [n] or [n, 1].")
-
-
-def listed(names: Sequence[str], most: int = 20) -> str:
-    """Join names for a sentence, not more of them than one reads."""
-    listed = ", ".join(names[:most])
-    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from model.codec.wording import shown
+from model.codec.wording import listed, shown
 from model.errors import InvalidInput
-from model.signature.inputs import Table, X, listed
+from model.signature.inputs import Table, X
 from model.signature.missing import Values, missing_in
 from model.signature.schema import Signature
 from model.signature.tensors import Tensors

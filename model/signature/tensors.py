@@ -1,12 +1,12 @@
 """Requests to a network: named tensors of any rank."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from model.codec.wording import shown
+from model.codec.wording import listed, shown
 from model.datatypes import FLOATS, INTEGERS, NUMPY_DTYPES, Datatype
 from model.errors import InvalidInput
 from model.signature.schema import Column, Signature
@@ -39,6 +39,36 @@ class Tensors:
         return Tensors({name: array[index] for name, array in self.arrays.items()})
 
 
+def by_name(what: str, tensors: Sequence[Tensor], names: Collection[str]) -> dict[str, Tensor]:
+    """
+    Return the tensors of a request by name.
+
+    Parameters
+    ----------
+    what : str
+        ``Column`` or ``Input``, for messages.
+    tensors : sequence of Tensor
+    names : collection of str
+        Those expected, each once.
+
+    Raises
+    ------
+    InvalidInput
+        One is missing, surplus, or sent twice.
+    """
+    sent: dict[str, Tensor] = {}
+    for tensor in tensors:
+        if tensor.name not in names:
+            raise InvalidInput(f"{what} {shown(tensor.name)} is unknown; expected {listed(list(names))}.")
+        if tensor.name in sent:
+            raise InvalidInput(f"{what} {tensor.name!r} is sent twice; expected once.")
+        sent[tensor.name] = tensor
+    for name in names:
+        if name not in sent:
+            raise InvalidInput(f"{what} {name!r} is missing; expected {listed(list(names))}.")
+    return sent
+
+
 class TensorInputs:
     """
     Reads the inputs of requests to a network.
@@ -67,18 +97,7 @@ class TensorInputs:
     def _sent(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
         if len(self._columns) == 1 and len(tensors) == 1:  # a lone tensor is taken by any name
             return dict.fromkeys(self._columns, tensors[0])
-        names = ", ".join(self._columns)
-        sent: dict[str, Tensor] = {}
-        for tensor in tensors:
-            if tensor.name not in self._columns:
-                raise InvalidInput(f"Input {shown(tensor.name)} is unknown; expected {names}.")
-            if tensor.name in sent:
-                raise InvalidInput(f"Input {tensor.name!r} is sent twice; expected once.")
-            sent[tensor.name] = tensor
-        for name in self._columns:
-            if name not in sent:
-                raise InvalidInput(f"Input {name!r} is missing; expected {names}.")
-        return sent
+        return by_name("Input", tensors, self._columns)
 
 
 def _read(column: Column, tensor: Tensor) -> Values:
