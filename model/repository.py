@@ -227,7 +227,7 @@ def _report_trouble(name: str, old: Model, fresh: Model) -> None:
     if fresh.alias_trouble and fresh.alias_trouble != old.alias_trouble:
         _log.error("aliases ignored", model=name, reason=fresh.alias_trouble)
     if fresh.vacant is not None and fresh.vacant != old.vacant:
-        _log.error("the alias names a version that does not answer; the newest does", model=name, version=fresh.vacant)
+        _log.error("the alias names a version that does not answer; another does", model=name, version=fresh.vacant)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -56,7 +56,7 @@ class Survey:
             alias_trouble=alias_trouble,
             promised=old.promised,
         )
-        stays = _is_pending(known, alias)
+        stays = _is_vacant(known, alias)
         if not fresh.versions and old.versions:
             kept = {directory: version for directory, version in old.known.items() if version.servable is not None}
             trouble = "" if fresh.pending else _GONE.format(old.directory.name)
@@ -69,8 +69,9 @@ class Survey:
         known: dict[str, Version] = {}
         if alias is not None and alias in found:
             known[alias] = self._version(alias, found[alias], old.known.get(alias))
-        # The version that answers by default is kept for as long as the champion is not loaded.
-        default = old.default if _is_pending(known, alias) else None
+        # The version that answers by default goes on for as long as the champion does not answer: the newest may be one
+        # that nobody has promoted.
+        default = old.default if _is_vacant(known, alias) else None
         answering = 0
         for version, path in reversed(found.items()):
             if version not in known and (answering < self.max_versions or version == default):
@@ -102,8 +103,9 @@ def _alias(old: Model) -> tuple[str | None, str]:
         return old.alias, str(error)
 
 
-def _is_pending(known: Mapping[str, Version], alias: str | None) -> bool:
-    return alias is not None and alias in known and known[alias].servable is None and known[alias].pending
+def _is_vacant(known: Mapping[str, Version], alias: str | None) -> bool:
+    """Whether there is a champion that does not answer, or not yet."""
+    return alias is not None and (alias not in known or known[alias].servable is None)
 
 
 def _default(model: Model, before: str | None) -> str | None:

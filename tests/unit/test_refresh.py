@@ -293,12 +293,14 @@ class TestTheAlias:
         assert served.answer() == 4.0
         assert errors(log) == []
 
-    def test_to_a_version_that_does_not_answer_leaves_it_to_the_newest(self, served: Served, disk: Disk) -> None:
+    def test_to_a_version_that_does_not_answer_moves_nothing(self, served: Served, disk: Disk) -> None:
+        disk.promote("2")
+        served.look(1)
         disk.promote("9")
         with capture_logs() as log:
             served.look(3)
-        assert served.answer() == 3.0
-        assert errors(log) == ["the alias names a version that does not answer; the newest does"]
+        assert served.answer() == 2.0, "and not the newest, which nobody may have promoted"
+        assert errors(log) == ["the alias names a version that does not answer; another does"]
 
     def test_back_to_a_version_that_is_no_longer_kept_moves_when_that_is_loaded(self, disk: Disk) -> None:
         served = Served(disk, max_versions=1)
