@@ -68,13 +68,15 @@ def _command(arguments: Sequence[str]) -> str:
 
 
 def _serve(arguments: Sequence[str]) -> int:
-    from model.settings import Settings  # noqa: PLC0415 -- see the module's docstring
+    from model.cpus import limit_threads, share  # noqa: PLC0415 -- see the module's docstring
+    from model.settings import Settings  # noqa: PLC0415
 
     settings = Settings.from_sources(arguments, os.environ)
+    limit_threads(share(settings.workers, settings.threads).calculation)
 
     # Read by gRPC's core when it is imported: it would write lines to stderr, none of JSON, of what our errors tell.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from model.server import serve  # noqa: PLC0415 -- after the settings, whose mistakes are told at once
+    from model.server import serve  # noqa: PLC0415 -- after the settings, whose mistakes are told at once, and the limit, which BLAS reads
 
     return serve(settings)
 

@@ -6,6 +6,7 @@ This is the one place that decides either: for BLAS and OpenMP here, and onnxrun
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -37,6 +38,40 @@ def available_cpus(membership: Path = _MEMBERSHIP, hierarchies: Path = _HIERARCH
     return affinity if limit is None else max(1, min(affinity, int(limit)))
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """
+    What one process has of the CPUs.
+
+    Parameters
+    ----------
+    threads : int
+        Threads that run models.
+    calculation : int
+        Threads that BLAS, OpenMP and onnxruntime use in each of those.
+    """
+
+    threads: int
+    calculation: int
+
+
+def share(workers: int = 1, threads: int | None = None, *, cpus: int | None = None) -> Share:
+    """
+    Divide the CPUs among processes, and a process's among its threads and those of its libraries.
+
+    Parameters
+    ----------
+    workers : int
+        Processes.
+    threads : int or None
+        Threads that run models in each of them, where the operator says; None means one for each of its CPUs.
+    cpus : int or None
+        None means those that are available.
+    """
+    own = max(1, (cpus or available_cpus()) // workers)
+    return Share(threads or own, max(1, own // (threads or own)))
+
+
 def limit_threads(count: int) -> None:
     """
     Let BLAS and OpenMP use so many threads for a calculation.
@@ -54,6 +89,11 @@ def limit_threads(count: int) -> None:
         os.environ.setdefault(variable, str(count))
     blas = min(_number(os.environ[variable], count) for variable in _BLAS)
     threadpool_limits({"openmp": _number(os.environ[_OPENMP], count), "blas": blas})
+
+
+def calculation_threads() -> int:
+    """Return how many threads a calculation may use here, for libraries that have to be told; 1 without a limit."""
+    return _number(os.environ.get(_OPENMP, ""), 1)
 
 
 def _number(text: str, default: int) -> int:

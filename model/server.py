@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ import uvloop
 
 from model import logs
 from model.artifact import LoadPolicy, read_keys
-from model.cpus import available_cpus
+from model.cpus import limit_threads, share
 from model.dataplane import DataPlane
 from model.errors import ArtifactError
 from model.grpc.server import GrpcServer
@@ -91,8 +92,7 @@ class Server:
         self._metrics = Metrics()
         keys = read_keys(settings.verify_key)
         self._policy = LoadPolicy(settings.require_manifest, settings.skops_trusted, keys)
-        self._executor = ThreadPoolExecutor(settings.threads or available_cpus(), thread_name_prefix="model")
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._executor, self._loader = _executors(settings)
         self._repository = ModelRepository(
             _directories(settings), self._load_version, self._metrics, max_versions=settings.max_versions
         )
@@ -200,6 +200,13 @@ class Server:
     def _signalled(self, number: int) -> None:
         self._signal = number
         self._stop.set()
+
+
+def _executors(settings: Settings) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+    """Return the threads that run models, and the one that loads them; each limits those of its libraries."""
+    cpus = share(settings.workers, settings.threads)
+    limit = partial(limit_threads, cpus.calculation)
+    return ThreadPoolExecutor(cpus.threads, "model", limit), ThreadPoolExecutor(1, "loader", limit)
 
 
 def _directories(settings: Settings) -> dict[str, Path]:

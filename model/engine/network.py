@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from model.cpus import calculation_threads
 from model.datatypes import NUMPY_DTYPES, Datatype
 from model.engine.onnx import session
 from model.errors import ArtifactError, InvalidInput
@@ -41,8 +42,8 @@ class OnnxNetwork:
         Of an ``.onnx`` file.
     path : str
         For messages.
-    threads : int
-        That one request may keep busy.
+    threads : int or None
+        That one request may keep busy; None means as many as any calculation here.
 
     Attributes
     ----------
@@ -57,8 +58,8 @@ class OnnxNetwork:
 
     name = "onnx"
 
-    def __init__(self, content: bytes, path: str, threads: int = 1) -> None:
-        self._session = _session(content, path, threads)
+    def __init__(self, content: bytes, path: str, threads: int | None = None) -> None:
+        self._session = _session(content, path, threads or calculation_threads())
         outputs = [_output(node) for node in self._session.get_outputs() if node.type in _DATATYPES]
         inputs = [_input(node, path) for node in self._session.get_inputs()]
         if not inputs or not outputs:

@@ -103,8 +103,8 @@ class Settings(BaseModel):
     threads: int | None = Field(
         None,
         ge=1,
-        description="Threads that run models.",
-        json_schema_extra={"default": "the CPUs that cgroup limit and affinity allow"},
+        description="Threads that run models, in each worker; those of BLAS and OpenMP share the CPUs with them.",
+        json_schema_extra={"default": "the CPUs that cgroup limit and affinity allow, divided among the workers"},
     )
 
     api_key_file: Path | None = Field(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.cpus import available_cpus, cgroup_limit
+from model.cpus import available_cpus, calculation_threads, cgroup_limit, share
 
 
 def limit(tmp_path: Path, membership: str, files: dict[str, str]) -> float | None:
@@ -100,3 +100,34 @@ def test_libraries_are_limited_in_every_thread_whenever_they_are_loaded(before: 
 
 def test_what_the_operator_has_set_stands() -> None:
     assert threads(OMP_NUM_THREADS="2,1") == [{"blas": 1, "openmp": 2}] * 2
+
+
+@pytest.mark.parametrize(
+    ("cpus", "workers", "threads", "wanted"),
+    [
+        (1, 1, None, (1, 1)),
+        (8, 1, None, (8, 1)),
+        (8, 2, None, (4, 1)),
+        (8, 3, None, (2, 1)),
+        (2, 4, None, (1, 1)),
+        (8, 1, 1, (1, 8)),
+        (8, 2, 1, (1, 4)),
+        (8, 2, 3, (3, 1)),
+        (2, 2, 6, (6, 1)),
+    ],
+)
+def test_the_cpus_are_divided_and_not_one_is_given_twice(
+    cpus: int, workers: int, threads: int | None, wanted: tuple[int, int]
+) -> None:
+    given = share(workers, threads, cpus=cpus)
+    assert (given.threads, given.calculation) == wanted
+    if threads is None:
+        assert workers * given.threads * given.calculation <= max(cpus, workers)
+
+
+@pytest.mark.parametrize(("value", "wanted"), [("3", 3), ("2,1", 2), ("", 1), ("many", 1)])
+def test_libraries_that_have_to_be_told_are_told_the_same(
+    value: str, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert calculation_threads() == wanted
