@@ -72,13 +72,21 @@ def _serve(arguments: Sequence[str]) -> int:
     from model.settings import Settings  # noqa: PLC0415
 
     settings = Settings.from_sources(arguments, os.environ)
+    from model.workers.link import Link  # noqa: PLC0415 -- after the settings, whose mistakes are told at once
+
+    link = Link.inherited(os.environ)
+    if settings.workers > 1 and link is None:
+        from model.workers.supervisor import supervise  # noqa: PLC0415
+
+        return supervise(settings)
+
     limit_threads(share(settings.workers, settings.threads).calculation)
 
     # Read by gRPC's core when it is imported: it would write lines to stderr, none of JSON, of what our errors tell.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from model.server import serve  # noqa: PLC0415 -- after the settings, whose mistakes are told at once, and the limit, which BLAS reads
+    from model.server import serve  # noqa: PLC0415 -- after the limit, which BLAS reads when it is loaded
 
-    return serve(settings)
+    return serve(settings, link)
 
 
 def _run(command: str, arguments: Sequence[str]) -> int:

@@ -86,7 +86,7 @@ def limit_threads(count: int) -> None:
         Threads, at least 1.
     """
     for variable in (_OPENMP, *_BLAS):
-        os.environ.setdefault(variable, str(count))
+        os.environ[variable] = os.environ.get(variable) or str(count)  # An empty one is none: templates leave such.
     blas = min(_number(os.environ[variable], count) for variable in _BLAS)
     threadpool_limits({"openmp": _number(os.environ[_OPENMP], count), "blas": blas})
 

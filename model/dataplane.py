@@ -27,6 +27,7 @@ from model.servable import Servable
 from model.settings import Settings
 from model.signature import Signature
 from model.tensors import InferRequest, InferResponse
+from model.workers.group import Action, Alone, Group
 
 SERVER_NAME: Final = "sklearn-kserve"
 EXTENSIONS: Final = ("binary_tensor_data", "model_repository", "statistics")
@@ -48,6 +49,8 @@ class DataPlane:
         Runs what may not hold the event loop.
     loader : Executor
         Loads and unloads, in a single thread: one after the other, and while requests go on.
+    group : Group or None
+        The processes that answer on the same ports; None where this one serves alone.
 
     Attributes
     ----------
@@ -62,10 +65,13 @@ class DataPlane:
         settings: Settings,
         executor: Executor,
         loader: Executor,
+        *,
+        group: Group | None = None,
     ) -> None:
         self._repository = repository
         self._metrics = metrics
         self._loader = loader
+        self._group = group or Alone()
         self._inference = Inference(metrics, settings, executor)
         self._access = Access(repository, metrics, settings)
         self.draining = False
@@ -132,8 +138,8 @@ class DataPlane:
         return True
 
     def ready(self) -> bool:
-        """Whether every model answers and the server is not about to stop."""
-        return not self.draining and self._repository.all_ready()
+        """Whether every model answers, in every worker, and the server is not about to stop."""
+        return not self.draining and self._repository.all_ready() and self._group.ready()
 
     def model_ready(self, name: str, version: str = "") -> bool:
         """
@@ -145,7 +151,7 @@ class DataPlane:
         """
         if name not in self._repository:
             raise NotFound(f"Model {shown(name)} is unknown.")
-        return self._repository.ready(name, version) and not self.draining
+        return self._repository.ready(name, version) and not self.draining and self._group.model_ready(name)
 
     def server_metadata(self) -> ServerMetadata:
         """Describe the server."""
@@ -201,7 +207,7 @@ class DataPlane:
             No version of it could be loaded; those that answered before go on.
         """
         self._access.permit_change(client, name)
-        if not await in_thread(self._loader, partial(self._repository.load, name)):
+        if not await self._changed("load", name):
             raise NotReady(f"No version of model {name!r} could be loaded; the repository index has the reasons.")
 
     async def unload(self, client: Client, name: str) -> None:
@@ -215,9 +221,9 @@ class DataPlane:
         NotFound
         """
         self._access.permit_change(client, name)
-        await in_thread(self._loader, partial(self._repository.unload, name))
+        await self._changed("unload", name)
 
-    def statistics(self, client: Client, name: str = "", version: str = "") -> list[ModelStatistics]:
+    async def statistics(self, client: Client, name: str = "", version: str = "") -> list[ModelStatistics]:
         """
         Return counts and durations of the versions that answer a client.
 
@@ -228,9 +234,12 @@ class DataPlane:
         if name:
             self._access.permit(client, name)
         servables = [self._repository.select(name, version)] if version else self._repository.servables(name)
-        return [self._metrics.statistics(each.name, each.version) for each in servables if client.may_use(each.name)]
+        total = await self._group.total()
+        return [
+            self._metrics.statistics(each.name, each.version, total) for each in servables if client.may_use(each.name)
+        ]
 
-    def metrics_page(self, client: Client, accept: str | None) -> tuple[bytes, str]:
+    async def metrics_page(self, client: Client, accept: str | None) -> tuple[bytes, str]:
         """
         Return the metrics and their content type, by what the scraper accepts.
 
@@ -238,9 +247,11 @@ class DataPlane:
         ------
         PermissionDenied
             The client's key is not for all models, which the metrics tell of.
+        NotReady
+            What the other workers have counted can't be had.
         """
         self._access.permit_all(client)
-        return self._metrics.page(accept)
+        return self._metrics.page(accept, await self._group.total())
 
     def authorize(self, credentials: str | None) -> Client:
         """
@@ -255,3 +266,20 @@ class DataPlane:
     def refused(self, error: ServingError) -> None:
         """Count a request that was turned away."""
         self._metrics.rejected(error)
+
+    async def change(self, action: Action, name: str) -> bool:
+        """
+        Load or unload a model in this process.
+
+        Returns
+        -------
+        bool
+            Whether it was done: of a model that was to be loaded, whether any version was.
+        """
+        change: Callable[[str], bool | None]
+        change = self._repository.load if action == "load" else self._repository.unload
+        return await in_thread(self._loader, partial(change, name)) is not False
+
+    async def _changed(self, action: Action, name: str) -> bool:
+        self._repository.servables(name)  # Whether there is such a model, asked before all workers are.
+        return await self._group.everywhere(action, name, partial(self.change, action, name))

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, TextIO
 
 import orjson
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from model.errors import ArtifactError
 
@@ -26,7 +26,7 @@ _SAFE: Final = (ArtifactError, ImportError, OSError)
 _stdlib: Final[FilteringBoundLogger] = structlog.get_logger()
 
 
-def configure(level: str, file: BinaryIO | None = None) -> None:
+def configure(level: str, file: BinaryIO | None = None, *, worker: int | None = None) -> None:
     """
     Set the log up; called once, when the process starts.
 
@@ -36,11 +36,14 @@ def configure(level: str, file: BinaryIO | None = None) -> None:
         ``debug``, ``info``, ``warning``, ``error`` or ``critical``: the least that is logged.
     file : binary file or None
         Where the lines go; None means stdout.
+    worker : int or None
+        Which of several workers this process is; told in each line.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            *([] if worker is None else [_numbered(worker)]),
             _render_exception,
             _render_line,
         ],
@@ -119,6 +122,14 @@ def _log_warning(  # noqa: PLR0917 -- positional, as warnings.showwarning is cal
     line: str | None = None,  # noqa: ARG001
 ) -> None:
     _stdlib.warning(category.__name__, logger="py.warnings", place=f"{filename}:{lineno}")
+
+
+def _numbered(worker: int) -> Processor:
+    def number(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event.setdefault("worker", worker)
+        return event
+
+    return number
 
 
 def _render_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -32,6 +32,9 @@ from model.settings import Settings
 from model.store import model_directories
 from model.tls.certificates import Certificates
 from model.watcher import Watcher
+from model.workers.group import Action, Alone, Group
+from model.workers.link import Link
+from model.workers.snapshot import Snapshot
 
 STOP_WITHIN_SECONDS: Final = 30
 """Time from the first signal to the end of the process, which Kubernetes grants by default."""
@@ -40,31 +43,33 @@ _THREADS_END_SECONDS: Final = 1.0
 _log = structlog.get_logger(__name__)
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, link: Link | None = None) -> int:
     """
     Serve until a signal says stop.
 
     Parameters
     ----------
     settings : Settings
+    link : Link or None
+        To the supervisor and the other workers; None where this process serves alone.
 
     Returns
     -------
     int
         Exit code: 0 after a drain, 1 if it could not start.
     """
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, worker=link.worker if link else None)
     # Models fitted on a frame are given an array where publishing has shown that both are answered alike.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-    if settings.ignored:
+    if settings.ignored and (link is None or link.worker == 1):
         _log.warning("these flags have no meaning here and are ignored", flags=list(settings.ignored))
     if settings.code_dir is not None:
         sys.path.insert(0, str(settings.code_dir))
     try:
-        server = Server(settings)
+        server = Server(settings, link)
         uvloop.run(server.run())
     except ArtifactError as error:
-        _log.error(str(error))
+        (link or Alone()).fail(str(error))
         return 1
     server.leave()
     return 0
@@ -77,6 +82,8 @@ class Server:
     Parameters
     ----------
     settings : Settings
+    link : Link or None
+        See ``serve``.
 
     Raises
     ------
@@ -84,8 +91,9 @@ class Server:
         The model root is no directory, or a key can't be read.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, link: Link | None = None) -> None:
         self._settings = settings
+        self._group: Group = Alone() if link is None else link
         self._born = time.monotonic()
         self._stop = asyncio.Event()
         self._signal = 0
@@ -96,7 +104,9 @@ class Server:
         self._repository = ModelRepository(
             _directories(settings), self._load_version, self._metrics, max_versions=settings.max_versions
         )
-        self._dataplane = DataPlane(self._repository, self._metrics, settings, self._executor, self._loader)
+        self._dataplane = DataPlane(
+            self._repository, self._metrics, settings, self._executor, self._loader, group=self._group
+        )
         self._app = RestApp(
             self._dataplane,
             max_body_bytes=settings.max_request_bytes,
@@ -110,19 +120,64 @@ class Server:
             port=settings.http_port,
             certificates=certificates,
             keep_alive_seconds=settings.timeout_keep_alive,
+            listener=link.listener if link else None,
         )
-        self._grpc = _grpc_server(self._dataplane, settings, certificates) if settings.enable_grpc else None
+        self._grpc = _grpc_server(self._dataplane, settings, certificates, link) if settings.enable_grpc else None
 
     async def run(self) -> None:
-        """Listen at once, so that liveness can be asked; load; answer until told to stop; drain."""
+        """Begin, answer until told to stop, drain."""
         self._handle_signals()
+        await self._group.join(self)
+        beginning = asyncio.create_task(self._begin())
+        stop = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((beginning, stop), return_when=asyncio.FIRST_COMPLETED)
+        if beginning.done():
+            beginning.result()
+        await stop
+        beginning.cancel()
+        await self._drain()
+
+    def ready_models(self) -> list[str]:
+        """Return the models that answer here."""
+        return [name for name in self._repository if self._repository.ready(name)]
+
+    def ready_here(self) -> bool:
+        """Whether every model answers here."""
+        return self._repository.all_ready()
+
+    def snapshot(self) -> Snapshot:
+        """Return what has been counted here."""
+        return self._metrics.snapshot()
+
+    async def change(self, action: Action, model: str) -> bool:
+        """Load or unload a model here."""
+        return await self._dataplane.change(action, model)
+
+    def stop(self, *, drain: bool) -> None:
+        """Begin to drain with all the others, or end the wait."""
+        self._be_unready()
+        if drain and self._signal:
+            return  # It was signalled itself and drains already.
+        self._signal = signal.SIGTERM if drain else signal.SIGINT
+        self._stop.set()
+
+    async def _begin(self) -> None:
+        """Listen at once, so that liveness can be asked, and load; in the stead of another load first. Then watch."""
+        if not self._group.late:
+            await self._listen()
+            await self._load_all()
+        else:
+            await self._load_all()
+            if self._group.ready() and not self.ready_here():
+                raise ArtifactError("The models can't be loaded as the other workers have them.")
+            await self._listen()
+        await self._watch()
+
+    async def _listen(self) -> None:
         http_port = await self._rest.start()
         grpc_port = await self._grpc.start() if self._grpc else None
-        _log.info("listening", host=self._settings.host, http_port=http_port, grpc_port=grpc_port)
-        loading = asyncio.create_task(self._load_and_watch())
-        await self._stop.wait()
-        loading.cancel()
-        await self._drain()
+        self._group.announce("listening", host=self._settings.host, http_port=http_port, grpc_port=grpc_port)
+        self._group.report(listening=True)
 
     def leave(self) -> None:
         """
@@ -141,8 +196,7 @@ class Server:
         self._loader.shutdown()
         self._executor.shutdown()
 
-    async def _load_and_watch(self) -> None:
-        await self._load_all()
+    async def _watch(self) -> None:
         if self._settings.watch_seconds:
             root, seconds = self._settings.model_root, self._settings.watch_seconds
             await Watcher(self._repository, self._loader, seconds, root).run()
@@ -150,13 +204,18 @@ class Server:
     async def _load_all(self) -> None:
         loop = asyncio.get_running_loop()
         for name in list(self._repository):
-            await loop.run_in_executor(self._loader, self._repository.load, name)
+            begin = self._repository.unload if name in self._group.unloaded else self._repository.load
+            await loop.run_in_executor(self._loader, begin, name)
         # What is loaded by now stays; looking through all of it for garbage would hold requests up for milliseconds.
         gc.freeze()
+        self._group.report(loaded=True)
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
         seconds = round(time.monotonic() - self._born, 3)
-        if self._dataplane.ready():
+        if self.ready_here():
             models = [":".join(filter(None, pair)) for pair in self._dataplane.models(ANYONE)]
-            _log.info("ready", models=models, seconds=seconds)
+            self._group.announce("ready", models=models, seconds=seconds)
             return
         index = self._repository.index()
         reasons = {":".join(filter(None, (s.name, s.version))): s.reason for s in index if s.reason}
@@ -174,9 +233,10 @@ class Server:
         """Be unready at once, keep answering while the cluster learns of it, then finish what is in flight."""
         drain_seconds = self._settings.drain_seconds if self._signal == signal.SIGTERM else 0
         _log.info("draining", seconds=drain_seconds)
-        self._dataplane.draining = self._app.draining = True
-        if self._grpc:
-            self._grpc.drain()
+        self._app.draining = True
+        self._group.report(listening=False)
+        if self._group.worker is None:  # Else the group is as ready as it was, unless all are told to stop.
+            self._be_unready()
         self._stop.clear()
         grace_seconds = max(1.0, STOP_WITHIN_SECONDS - 2 - drain_seconds)
         try:
@@ -190,6 +250,7 @@ class Server:
         await asyncio.gather(*stops)
         for executor in (self._loader, self._executor):
             executor.shutdown(wait=False, cancel_futures=True)
+        await self._group.leave()
         _log.info("stopped")
 
     def _handle_signals(self) -> None:
@@ -200,6 +261,11 @@ class Server:
     def _signalled(self, number: int) -> None:
         self._signal = number
         self._stop.set()
+
+    def _be_unready(self) -> None:
+        self._dataplane.draining = True
+        if self._grpc:
+            self._grpc.drain()
 
 
 def _executors(settings: Settings) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
@@ -215,11 +281,14 @@ def _directories(settings: Settings) -> dict[str, Path]:
     return {settings.model_name or "model": settings.model_dir}
 
 
-def _grpc_server(dataplane: DataPlane, settings: Settings, certificates: Certificates | None) -> GrpcServer:
+def _grpc_server(
+    dataplane: DataPlane, settings: Settings, certificates: Certificates | None, link: Link | None
+) -> GrpcServer:
     return GrpcServer(
         dataplane,
         host=settings.host,
-        port=settings.grpc_port,
+        port=link.grpc_port if link else settings.grpc_port,
+        share_port=link is not None,
         certificates=certificates,
         max_receive_message_length=settings.grpc_max_receive_message_length,
         max_send_message_length=settings.grpc_max_send_message_length,

@@ -34,6 +34,8 @@ class GrpcServer:
         0 takes a free one.
     certificates : Certificates or None
         For TLS; None serves plain text.
+    share_port : bool
+        With other workers of this server.
     max_receive_message_length, max_send_message_length : int
         Bytes, after decompression. A longer message ends in RESOURCE_EXHAUSTED.
     max_connection_age_seconds : float or None
@@ -51,6 +53,7 @@ class GrpcServer:
         host: str,
         port: int,
         certificates: Certificates | None = None,
+        share_port: bool = False,
         max_receive_message_length: int,
         max_send_message_length: int,
         max_connection_age_seconds: float | None = None,
@@ -65,7 +68,7 @@ class GrpcServer:
         self._server: grpc.aio.Server | None = None
         self._options: list[tuple[str, int]] = [
             # Shared by default, which would let a second server take every other connection without a word.
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(share_port)),
             ("grpc.max_receive_message_length", max_receive_message_length),
             ("grpc.max_send_message_length", max_send_message_length),
             ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * _MILLISECONDS),

@@ -103,7 +103,7 @@ class InferenceServicer:
 
     async def model_statistics(self, request: pb.ModelStatisticsRequest, call: Call) -> pb.ModelStatisticsResponse:
         """Give what was counted for one model, or for all."""
-        statistics = self._dataplane.statistics(call.client, request.name, request.version)
+        statistics = await self._dataplane.statistics(call.client, request.name, request.version)
         return pb.ModelStatisticsResponse(model_stats=[_statistics(model) for model in statistics])
 
     async def repository_index(self, request: pb.RepositoryIndexRequest, call: Call) -> pb.RepositoryIndexResponse:

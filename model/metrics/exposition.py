@@ -36,6 +36,8 @@ from model.metrics.series import (
     ServableMetrics,
     VersionSeries,
 )
+from model.metrics.snapshot import registry_of, snapshot_of, statistics_in
+from model.workers.snapshot import Snapshot
 
 REASONS: Final[Mapping[type[ServingError], str]] = {
     DeadlineExceeded: "deadline",
@@ -167,12 +169,29 @@ class Metrics(Collector):
             if all(name != model for name, _ in self._versions):
                 self._models.pop(model, None)
 
-    def statistics(self, model: str, version: str) -> ModelStatistics:
-        """Return what has been done with a version that the repository knows, over all protocols."""
+    def statistics(self, model: str, version: str, total: Snapshot | None = None) -> ModelStatistics:
+        """
+        Return what has been done with a version that the repository knows, over all protocols.
+
+        Parameters
+        ----------
+        model, version : str
+        total : Snapshot or None
+            What all processes of this server have counted, where it has several.
+        """
+        counted = statistics_in(total, model, version) if total else None
+        if counted is not None:
+            return counted
         with self._lock:
             return self._version(model, version).statistics()
 
-    def page(self, accept: str | None = None) -> tuple[bytes, str]:
+    def snapshot(self) -> Snapshot:
+        """Return all that is counted here as plain numbers, to be added to those of other processes."""
+        with self._lock:
+            statistics = [series.statistics() for series in self._versions.values() if series.info]
+        return snapshot_of(self._registry.collect(), statistics)
+
+    def page(self, accept: str | None = None, total: Snapshot | None = None) -> tuple[bytes, str]:
         """
         Write the metrics.
 
@@ -180,6 +199,8 @@ class Metrics(Collector):
         ----------
         accept : str or None
             The request's ``Accept`` header.
+        total : Snapshot or None
+            What all processes of this server have counted, where it has several.
 
         Returns
         -------
@@ -187,10 +208,11 @@ class Metrics(Collector):
         content_type : str
             OpenMetrics where it is accepted, else the text format.
         """
+        registry = self._registry if total is None else registry_of(total)
         if accept is not None and _OPENMETRICS in accept.lower():
-            body = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]  # no types upstream
+            body = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]  # no types upstream
             return body, openmetrics.CONTENT_TYPE_LATEST
-        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; called by the registry."""

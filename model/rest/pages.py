@@ -21,7 +21,7 @@ async def root(_: Request) -> Answer:
 async def metrics(request: Request) -> Answer:
     """Give Prometheus its page."""
     accept = request.headers.get(b"accept")
-    body, content_type = request.dataplane.metrics_page(
+    body, content_type = await request.dataplane.metrics_page(
         request.client, None if accept is None else accept.decode("latin-1")
     )
     return Answer(body, content_type=content_type.encode())

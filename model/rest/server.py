@@ -1,7 +1,6 @@
 """The REST listener: its socket, its connections, and how it stops."""
 
 import asyncio
-import os
 import socket
 import time
 from email.utils import formatdate
@@ -11,9 +10,9 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.server import ServerState
 
-from model.errors import ArtifactError
 from model.rest.app import RestApp
 from model.rest.protocol import Protocol
+from model.sockets import BACKLOG, listen
 from model.tls.certificates import HANDSHAKE_SECONDS, Certificates
 
 _SETTLE_SECONDS: Final = 0.05
@@ -46,6 +45,8 @@ class RestServer:
         For which a client may take to send a request, head and body.
     backlog : int
         Connections that may wait to be accepted.
+    listener : socket.socket or None
+        That listens already, in place of one for host and port.
     """
 
     def __init__(
@@ -57,7 +58,8 @@ class RestServer:
         certificates: Certificates | None = None,
         keep_alive_seconds: int = 75,
         receive_seconds: float = 60.0,
-        backlog: int = 2048,
+        backlog: int = BACKLOG,
+        listener: socket.socket | None = None,
     ) -> None:
         self._app = app
         self._host = host
@@ -66,6 +68,7 @@ class RestServer:
         self._tls: dict[str, Any] = {} if certificates is None else {"ssl": certificates.context, **_TLS_LIMITS}
         self._receive_seconds = receive_seconds
         self._backlog = backlog
+        self._inherited = listener
         self._state = ServerState()
         self._listener: asyncio.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -98,7 +101,7 @@ class RestServer:
             The address can't be bound.
         """
         self._config.load()
-        listener = self._bind()
+        listener = self._inherited or listen(self._host, self._port, self._backlog)
         factory = partial(Protocol, self._config, self._state, {})
         self._tick()
         self._listener = await asyncio.get_running_loop().create_server(
@@ -139,18 +142,6 @@ class RestServer:
                 connection.shutdown()
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _bind(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        try:
-            return socket.create_server(
-                (self._host, self._port), family=family, backlog=self._backlog, dualstack_ipv6=self._host == "::"
-            )
-        except OSError as error:
-            raise ArtifactError(
-                f"REST can't listen on {self._host}:{self._port}: {_reason(error)}; "
-                "choose others with --http_port and --host."
-            ) from error
-
     async def _tick_on(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
@@ -163,10 +154,3 @@ class RestServer:
         for connection in list(self._state.connections):
             if isinstance(connection, Protocol):
                 connection.close_if_slow(slow)
-
-
-def _reason(error: OSError) -> str:
-    """Return the system's own words for it, such as "address already in use"."""
-    # Those of name resolution have negative numbers; to the others Python adds the address, which is told already.
-    text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
-    return text[:1].lower() + text[1:]

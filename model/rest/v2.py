@@ -60,7 +60,7 @@ async def infer(request: Request) -> Answer:
 
 async def statistics(request: Request) -> Answer:
     """Give what was counted for one model, or for all."""
-    counted = request.dataplane.statistics(request.client, request.model, request.version)
+    counted = await request.dataplane.statistics(request.client, request.model, request.version)
     return json_answer({"model_stats": [_model_statistics(model) for model in counted]})
 
 

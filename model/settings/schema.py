@@ -99,7 +99,7 @@ class Settings(BaseModel):
         description="Checked and without effect, for all protocols are always served.",
         json_schema_extra={"default": "all"},
     )
-    workers: Count = Field(1, description="Serving processes; so far only 1 is possible.")
+    workers: Count = Field(1, description="Processes that serve on the same ports, each with the models in its memory.")
     threads: int | None = Field(
         None,
         ge=1,
@@ -135,7 +135,7 @@ class Settings(BaseModel):
     max_batch_rows: Count = Field(
         64, description="Rows of waiting requests that are joined to one run of a model; 1 runs each by itself."
     )
-    max_in_flight: Count = Field(256, description="Requests in flight; more are 429.")
+    max_in_flight: Count = Field(256, description="Requests in flight in each worker; more are 429.")
     max_queue: Count = Field(
         128, description="Requests that may wait for one model version, so that a slow one leaves room; more are 429."
     )
@@ -198,13 +198,6 @@ class Settings(BaseModel):
         if self.ssl_certfile is None or self.ssl_keyfile is None:
             return None
         return TlsFiles(self.ssl_certfile, self.ssl_keyfile, self.ssl_ca_certs)
-
-    @field_validator("workers")
-    @classmethod
-    def _check_workers(cls, workers: int) -> int:
-        if workers > 1:
-            raise ValueError(f"--workers is {workers}; expected 1, for one process serves so far: run more replicas")
-        return workers
 
     @field_validator("verify_key")
     @classmethod

@@ -11,6 +11,7 @@ import pytest
 from model import __version__, cli
 from model.errors import ArtifactError
 from model.settings import Settings
+from model.workers.link import Link
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +24,8 @@ class Server(ModuleType):
         self.fault = fault
         self.started: list[Settings] = []
 
-    def serve(self, settings: Settings) -> int:
+    def serve(self, settings: Settings, link: Link | None) -> int:
+        assert link is None
         self.started.append(settings)
         if self.fault:
             raise self.fault

@@ -98,6 +98,10 @@ def test_libraries_are_limited_in_every_thread_whenever_they_are_loaded(before: 
     assert threads(before) == [{"blas": 1, "openmp": 1}] * 2
 
 
+def test_an_empty_variable_is_none() -> None:
+    assert threads(OMP_NUM_THREADS="", OPENBLAS_NUM_THREADS="") == [{"blas": 1, "openmp": 1}] * 2
+
+
 def test_what_the_operator_has_set_stands() -> None:
     assert threads(OMP_NUM_THREADS="2,1") == [{"blas": 1, "openmp": 2}] * 2
 

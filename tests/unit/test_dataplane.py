@@ -182,7 +182,7 @@ class TestAnAnswer:
         await infer(plane, "signs", sent=request(3))
         await infer(plane, "signs", sent=request(2), protocol="grpc")
         assert counts(plane) == {"signs 2 rest 200": 1, "signs 2 grpc 200": 1}
-        (statistics,) = plane.statistics(ANYONE, "signs", "2")
+        (statistics,) = await plane.statistics(ANYONE, "signs", "2")
         assert (statistics.inference_count, statistics.execution_count) == (5, 2)
         parts = (statistics.queue, statistics.compute_input, statistics.compute_infer, statistics.compute_output)
         assert all(part.ns > 0 for part in parts)
@@ -435,15 +435,15 @@ class TestWhatItSaysOfItself:
         assert [line.version for line in plane.repository_index(ANYONE, ready_only=True)] == ["1", "2"]
 
     async def test_statistics(self, plane: DataPlane) -> None:
-        assert [(entry.name, entry.version) for entry in plane.statistics(ANYONE)] == plane.models(ANYONE)
-        assert [entry.version for entry in plane.statistics(ANYONE, "signs")] == ["1", "2"]
-        assert [entry.version for entry in plane.statistics(ANYONE, "signs", "1")] == ["1"]
+        assert [(entry.name, entry.version) for entry in await plane.statistics(ANYONE)] == plane.models(ANYONE)
+        assert [entry.version for entry in await plane.statistics(ANYONE, "signs")] == ["1", "2"]
+        assert [entry.version for entry in await plane.statistics(ANYONE, "signs", "1")] == ["1"]
         with pytest.raises(NotFound):
-            plane.statistics(ANYONE, "signs", "3")
+            await plane.statistics(ANYONE, "signs", "3")
 
     async def test_metrics(self, plane: DataPlane) -> None:
         await infer(plane)
-        page, content_type = plane.metrics_page(ANYONE, None)
+        page, content_type = await plane.metrics_page(ANYONE, None)
         assert b"inference_in_flight_limit 256.0" in page
         assert b"inference_requests_in_flight 0.0" in page
         assert content_type.startswith("text/plain")
@@ -482,15 +482,17 @@ class TestAKeyForSomeModels:
         sentence = r"^The key is not for this model; expected one of 'signs'\.$"
         with pytest.raises(PermissionDenied, match=sentence):
             await infer(plane, name, client=SIGNS)
-        for ask in (plane.model_metadata, plane.signature, plane.statistics, plane.permit):
+        for ask in (plane.model_metadata, plane.signature, plane.permit):
             with pytest.raises(PermissionDenied, match=sentence):
                 ask(SIGNS, name)
+        with pytest.raises(PermissionDenied, match=sentence):
+            await plane.statistics(SIGNS, name)
         assert counts(plane) == {"  rest 403": 1, "forbidden": 5}
 
     async def test_sees_no_other_in_any_list(self, plane: DataPlane) -> None:
         assert plane.models(SIGNS) == [("signs", "1"), ("signs", "2")]
         assert [state.name for state in plane.repository_index(SIGNS)] == ["signs", "signs"]
-        assert [each.name for each in plane.statistics(SIGNS)] == ["signs", "signs"]
+        assert [each.name for each in await plane.statistics(SIGNS)] == ["signs", "signs"]
 
     async def test_does_not_learn_of_others_by_a_model_that_is_gone(self, plane: DataPlane) -> None:
         client = Client("bob", frozenset({"gone", "sums"}))
@@ -514,13 +516,13 @@ class TestAKeyForSomeModels:
 
     async def test_does_not_open_the_metrics_which_are_of_all(self, plane: DataPlane) -> None:
         with pytest.raises(PermissionDenied, match=r"^The metrics tell of all models; expected a key that is for all"):
-            plane.metrics_page(SIGNS, None)
+            await plane.metrics_page(SIGNS, None)
 
 
 async def test_who_has_not_been_asked_for_a_key_may_do_nothing(plane: DataPlane) -> None:
     with pytest.raises(PermissionDenied):
         await infer(plane, "signs", client=NOBODY)
-    assert not any([plane.models(NOBODY), plane.repository_index(NOBODY), plane.statistics(NOBODY)])
+    assert not any([plane.models(NOBODY), plane.repository_index(NOBODY), await plane.statistics(NOBODY)])
 
 
 async def test_a_probe_of_an_unknown_model_does_not_learn_of_others(plane: DataPlane) -> None:

@@ -138,7 +138,7 @@ def test_a_key_that_is_none_is_refused(root: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_start_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "configure", lambda _: None)
+    monkeypatch.setattr(logs, "configure", lambda *_, **__: None)
     monkeypatch.setattr("sys.path", ["here"])
     given = settings(tmp_path / "none", code_dir=tmp_path, ignored=("--max_threads",))
     with capture_logs() as log, warnings.catch_warnings():

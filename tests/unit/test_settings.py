@@ -77,6 +77,7 @@ OTHERS = {
     "grpc_port": "1",
     "enable_grpc": "false",
     "protocol": "v2",
+    "workers": "2",
     "threads": "1",
     "api_key_file": "keys.json",
     "allow_unauthenticated": "true",
@@ -179,8 +180,8 @@ def test_every_setting_is_a_flag_and_a_variable(name: str, tmp_path: Path, monke
     assert getattr(by_flag, name) != DEFAULTS[name]
 
 
-def test_every_setting_but_one_is_tried_with_another_value() -> None:
-    assert set(OTHERS) == set(Settings.options()) - {"workers"}
+def test_every_setting_is_tried_with_another_value() -> None:
+    assert set(OTHERS) == set(Settings.options())
 
 
 def test_flags_go_before_variables_and_these_before_kserves() -> None:
@@ -267,11 +268,7 @@ def test_the_log_level_is_read_in_either_case() -> None:
             {},
             "--log_level is 'loud'; expected one of debug, info, warning, error, critical",
         ),
-        (
-            ["--workers", "4"],
-            {},
-            "--workers is 4; expected 1, for one process serves so far: run more replicas",
-        ),
+        (["--workers", "0"], {}, "--workers is '0'; expected a whole number of at least 1"),
         (["--code_dir", "/nowhere"], {}, "--code_dir is '/nowhere'; expected a directory that exists"),
         (
             ["--verify_key", "/dev/null,/a.pem"],

@@ -100,7 +100,7 @@ class FakeDataPlane(DataPlane):
     async def unload(self, client: Asking, name: str) -> None:
         self.asked.append(("unload", name))
 
-    def statistics(self, client: Asking, name: str = "", version: str = "") -> list[ModelStatistics]:
+    async def statistics(self, client: Asking, name: str = "", version: str = "") -> list[ModelStatistics]:
         self.asked.append(("statistics", name, version))
         return self.counted
 

@@ -148,13 +148,13 @@ class FakeDataPlane:
 
     unload = load
 
-    def statistics(self, client: Client, name: str = "", version: str = "") -> list[ModelStatistics]:
+    async def statistics(self, client: Client, name: str = "", version: str = "") -> list[ModelStatistics]:
         if name:
             self.signature(client, name, version)
         once = Duration(1, 2)
         return [ModelStatistics(name or "penguins", version or "3", 5, 7, 1, *[once] * 6)]
 
-    def metrics_page(self, client: Client, accept: str | None) -> tuple[bytes, str]:
+    async def metrics_page(self, client: Client, accept: str | None) -> tuple[bytes, str]:
         return f"# accept: {accept}\n".encode(), "text/plain; version=0.0.4; charset=utf-8"
 
 
