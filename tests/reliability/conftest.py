@@ -30,6 +30,11 @@ class Gates:
     def open(self, name: str) -> None:
         (self._directory / f"open-{name}").touch()
 
+    def close(self, name: str) -> None:
+        """Close a gate again, and forget who has come to it."""
+        for state in ("open", "at"):
+            (self._directory / f"{state}-{name}").unlink(missing_ok=True)
+
 
 def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
     """Wait for a condition, and fail if it does not come true in time."""

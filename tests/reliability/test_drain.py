@@ -59,8 +59,10 @@ def watch(channel: grpc.Channel) -> Iterator[HealthCheckResponse]:
     return answers
 
 
-def test_a_replica_is_replaced_and_no_request_is_lost(root: Path, serve: Serve) -> None:
-    cluster = Cluster(*(serve("--model_root", root, "--drain_seconds", str(DRAIN_SECONDS)) for _ in range(2)))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_replica_is_replaced_and_no_request_is_lost(root: Path, serve: Serve, workers: int) -> None:
+    flags = ("--model_root", root, "--drain_seconds", str(DRAIN_SECONDS), "--workers", str(workers))
+    cluster = Cluster(*(serve(*flags) for _ in range(2)))
     askers = [
         Asker(OverNewConnections(cluster.port)),
         Asker(OverOneConnection(cluster.port)),

@@ -1,11 +1,15 @@
 """Estimators that do what servers have to cope with; they come along by ``--code_dir``."""
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_info
 
 NEVER_SECONDS = 100
 """Longer than any test."""
@@ -58,3 +62,40 @@ class Rude(Gated):
         super().__setstate__(state)
         if "GATES" in os.environ:
             raise SystemExit(3)
+
+
+class Second(Gated):
+    """Takes its time to be loaded in every process but the first that comes."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "GATES" in os.environ:
+            try:
+                (Path(os.environ["GATES"]) / "first").touch(exist_ok=False)
+            except FileExistsError:
+                pass_gate("load")
+
+
+class Deadly(Gated):
+    """Takes the process that loads it along, as a fault in a library of C does."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "GATES" in os.environ:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Threads(Gated):
+    """Answers a row from 1 on with the threads that OpenMP and BLAS use in calculations like those of scikit-learn."""
+
+    def predict(self, X: Any) -> Any:
+        time.sleep(0.001)
+        if X[0, 0] < 1:
+            return np.zeros((len(X), 2))
+        table = np.random.default_rng(1).normal(size=(2_000, 200))
+        table @ table.T
+        KMeans(8, n_init=1, max_iter=5).fit(table)
+        found = {api: [1] for api in ("openmp", "blas")}
+        for pool in threadpool_info():
+            found[pool["user_api"]].append(pool["num_threads"])
+        return np.tile([float(max(found["openmp"])), float(max(found["blas"]))], (len(X), 1))
