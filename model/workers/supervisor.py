@@ -130,6 +130,8 @@ class Supervisor:
             worker = await self._start(number, late=late)
         except OSError as error:
             return {"reason": f"The process could not be started: {error.strerror}."}
+        if self._stopping.is_set():  # It was told to nobody who was not there yet.
+            _end(worker)
         code = await self._attend(worker)
         if code > 0 and not late and not worker.listened and not self._stopping.is_set():
             self._give_up(worker, code)
@@ -179,7 +181,7 @@ class Supervisor:
         self._stopping.set()
         for worker in self._roster:
             if worker.heard is None:
-                worker.process.kill()  # It is being started, and serves nobody.
+                _end(worker)  # It is being started, and serves nobody.
             else:
                 worker.channel.tell("stop", drain=drain)
 
@@ -200,8 +202,7 @@ class Supervisor:
         for worker in self._roster:
             if before is None or (worker.heard is not None and worker.heard < before):
                 _log.error("worker is killed", worker=worker.number, pid=worker.process.pid, reason=reason)
-                with suppress(ProcessLookupError):
-                    worker.process.kill()
+                _end(worker)
 
     def _announce(self) -> None:
         """Log once what all workers have come to."""
@@ -218,3 +219,8 @@ class Supervisor:
         if event not in self._announced:
             self._announced.add(event)
             _log.info(event, **fields)
+
+
+def _end(worker: Worker) -> None:
+    with suppress(ProcessLookupError):
+        worker.process.kill()

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from model.cpus import available_cpus, share
 from model.grpc import open_inference_pb2 as pb
+from tests.keys import make_key
 from tests.protocol.encodings import document, infer_path, message
 from tests.protocol.wires import SERVICE, Clients
 from tests.reliability.conftest import Gates, Serve, until
@@ -29,7 +30,6 @@ from tests.servers import ServerProcess
 
 SMALL_BYTES = 60 << 20
 """Of memory, for a process that holds sockets and runs no model."""
-KEY = "a-key-for-the-operator"
 
 
 @pytest.fixture(scope="module")
@@ -306,10 +306,10 @@ def test_a_scrape_does_not_wait_for_a_worker_that_hangs(pair: Clients, stack: Ex
 def test_what_is_loaded_or_unloaded_is_so_in_every_worker(
     tmp_path: Path, root: Path, serve: Serve, stack: ExitStack
 ) -> None:
-    (tmp_path / "key").write_text(KEY)
-    args = ("--model_root", root, "--workers", "2", "--enable_repository_api", "--api_key_file", tmp_path / "key")
-    clients = serve(*args, key=KEY)
-    header = f"Authorization: Bearer {KEY}"
+    key = make_key(tmp_path / "keys.json", "operator", admin=True)
+    args = ("--model_root", root, "--workers", "2", "--enable_repository_api", "--api_key_file", tmp_path / "keys.json")
+    clients = serve(*args, key=key)
+    header = f"Authorization: Bearer {key}"
 
     def states() -> set[bytes]:
         connections = one_of_each(clients, stack).values()
@@ -373,6 +373,14 @@ def test_a_second_signal_ends_the_wait_of_every_worker(root: Path, serve: Serve)
     clients.server.terminate()
     assert clients.server.wait(20) == 0
     assert gone(workers)()
+
+
+def test_it_stops_while_it_is_being_started(root: Path) -> None:
+    server = ServerProcess("--model_root", str(root), "--workers", "2", "--drain_seconds", "60")
+    server.wait_for("worker started")
+    server.terminate()
+    assert server.wait(20) == 0
+    assert server.stray == []
 
 
 @contextmanager
