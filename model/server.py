@@ -101,9 +101,7 @@ class Server:
         keys = read_keys(settings.verify_key)
         self._policy = LoadPolicy(settings.require_manifest, settings.skops_trusted, keys)
         self._executor, self._loader = _executors(settings)
-        self._repository = ModelRepository(
-            _directories(settings), self._load_version, self._metrics, max_versions=settings.max_versions
-        )
+        self._repository = self._new_repository()
         self._dataplane = DataPlane(
             self._repository, self._metrics, settings, self._executor, self._loader, group=self._group
         )
@@ -161,6 +159,16 @@ class Server:
         self._signal = signal.SIGTERM if drain else signal.SIGINT
         self._stop.set()
 
+    def _new_repository(self) -> ModelRepository:
+        directories = _directories(self._settings)
+        # A worker that stands in for another promises no model that the others, which are ready, may be without.
+        promised = {} if self._group.late else directories
+        repository = ModelRepository(
+            promised, self._load_version, self._metrics, max_versions=self._settings.max_versions
+        )
+        repository.discover(directories)
+        return repository
+
     async def _begin(self) -> None:
         """Listen at once, so that liveness can be asked, and load; in the stead of another load first. Then watch."""
         if not self._group.late:
@@ -168,8 +176,9 @@ class Server:
             await self._load_all()
         else:
             await self._load_all()
-            if self._group.ready() and not self.ready_here():
-                raise ArtifactError("The models can't be loaded as the other workers have them.")
+            missing = [n for n in self._repository if self._group.model_ready(n) and not self._repository.ready(n)]
+            if missing:
+                raise ArtifactError(f"The other workers have models that can't be loaded here: {', '.join(missing)}.")
             await self._listen()
         await self._watch()
 

@@ -287,6 +287,35 @@ def test_a_new_worker_accepts_nothing_before_its_models_are_loaded(
     until(lambda: Connection(clients, stack).pid == newcomer, "the new worker has a connection")
 
 
+def test_a_new_worker_joins_though_a_model_that_came_later_is_broken(tmp_path: Path, serve: Serve) -> None:
+    root = tmp_path / "models"
+    publish_flowers(root)
+    clients = serve("--model_root", root, "--workers", "2", "--watch_seconds", "0.2")
+    broken = publish_flowers(root, "broken")
+    (broken / "model.joblib").write_bytes(b"")
+    victim = next(iter(pids(clients)))
+    kill(clients, victim)
+    replaced(clients, victim)
+    assert clients.rest.get("/v2/health/ready").status_code == 200
+    assert clients.rest.get("/v2/models/broken/ready").status_code in {404, 503}
+
+
+def test_a_new_worker_without_a_model_that_the_others_have_stays_away(tmp_path: Path, serve: Serve) -> None:
+    root = tmp_path / "models"
+    publish_flowers(root)
+    other = publish_flowers(root, "other")
+    clients = serve("--model_root", root, "--workers", "2")
+    estimator = (other / "model.joblib").read_bytes()
+    (other / "model.joblib").write_bytes(b"")
+    victim = next(iter(pids(clients)))
+    kill(clients, victim)
+    reason = "The other workers have models that can't be loaded here: other."
+    clients.server.wait_for("worker ended", lambda line: line.get("reason") == reason)
+    assert clients.rest.get("/v2/models/other/ready").status_code == 200
+    (other / "model.joblib").write_bytes(estimator)
+    replaced(clients, victim)
+
+
 def test_a_scrape_does_not_wait_for_a_worker_that_hangs(pair: Clients, stack: ExitStack) -> None:
     infer(channel(pair, stack))
     count = answered(pair)
