@@ -64,7 +64,7 @@ class RestApp:
         except ClientDisconnected:
             return
         except asyncio.CancelledError:
-            # Only the server's stop cancels requests, once its grace is over.
+            # The client is gone, and takes no answer; or the server stops, and its grace is over.
             answer = refusal(NotReady("The server stopped before it could answer; try again elsewhere."))
         except Exception:  # noqa: BLE001 -- whatever it is, the client gets one sentence
             request_id = request.id.decode()

@@ -1,26 +1,32 @@
-"""HTTP/1.1 on one connection: uvicorn's, with a limit on a request's head and errors in JSON."""
+"""
+HTTP/1.1 on one connection: uvicorn's, made strict, with errors in JSON and an end to clients that are slow or gone.
+
+Whatever can't be read in one way alone is refused, after the answers to the requests before it, and the connection is
+closed: what follows on it could be taken for another request than the one that a proxy in front saw.
+"""
 
 import asyncio
 import re
 from typing import Any, Final
 
 import httptools
-import orjson
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from model.rest.cycle import Cycle
-
-HEAD_MOST_BYTES: Final = 65_536
-"""Of the request line and the headers; Envoy allows 60 KiB."""
+from model.rest.head import HEAD_MOST_BYTES, INVALID, OVERLONG, Fault, fault_in, is_overlong, refusal
 
 _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9._:/-]*")
 """What needs no decoding; targets of other kinds, with a query or escapes, go uvicorn's way."""
 
-_BAD_REQUEST: Final = 400
-_REQUEST_TIMEOUT: Final = 408
-_HEAD_TOO_LARGE: Final = 431
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_TIMED_OUT: Final = Fault(408, "The request did not come in time.")
+
+
+class Refused(Exception):
+    """The request in hand is at fault; raised within the parser, to end it."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -42,45 +48,91 @@ class Protocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._silent_bytes = 0
+        # What has come since the head, the body or the last piece of it, and since the read in which the head began.
+        self._silent_bytes = self._head_bytes = 0
         self._progress = False
+        self._read_bytes = 0
         # When the request began that has not come whole yet; at first, when the connection did.
         self._waiting_since: float | None = self.loop.time()
+        self._sending_since: float | None = None
+        self._fault: Fault | None = None
+        # What to say when the requests in hand are answered, before the connection is closed.
+        self._last_words: bytes | None = None
+        self._half_closed = False
+        self._served: RequestResponseCycle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop the requests in hand, for nobody is left to answer."""
+        super().connection_lost(exc)
+        self.pipeline.clear()
+        if self._served is not None and self._task is not None and self._answering:
+            self._served.disconnected = True
+            self._served.message_event.set()
+            self._task.cancel()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """
+        Answer a client that has closed its own side alone.
+
+        One that is gone looks the same until something is written to it.
+        """
+        self._half_closed = True
+        self._end(b"")
+        self._probe()
+        return not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; a head (or a trailer) that never ends is refused."""
+        if self._last_words is not None:
+            return
         self._unset_keepalive_if_required()
         self._progress = False
+        self._read_bytes = len(data)
+        self._head_bytes += self._read_bytes
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(_BAD_REQUEST, "The request is not valid HTTP/1.1.")
+            self._refuse(self._fault or INVALID)
         if self._progress:
             return
         self._silent_bytes += len(data)
         if self._silent_bytes > HEAD_MOST_BYTES:
-            self._refuse(_HEAD_TOO_LARGE, f"The request line and headers are over {HEAD_MOST_BYTES} bytes.")
+            self._refuse(OVERLONG)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._progressed()
+        self._head_bytes = self._read_bytes
         self._waiting_since = self.loop.time()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Hand the request over, unless it has to be parsed once more."""
+        """Hand the request over, unless it is refused or has to be parsed once more."""
         if self._offers_upgrade:
             return
+        version = self.parser.get_http_version()
+        fault = fault_in(version, self.headers)
+        if fault is None and self._head_bytes > HEAD_MOST_BYTES and is_overlong(self.url, self.headers):
+            fault = OVERLONG
+        if fault is None and b"#" in self.url:
+            fault = INVALID
+        if fault is not None:
+            self._fault = fault
+            raise Refused
+        if version == "1.0":
+            self.expect_100_continue = False
         if _PLAIN_PATH.fullmatch(self.url):
-            self._hand_over(self.url)
+            self._hand_over(self.url, version)
         else:
             super().on_headers_complete()
+        # The parser gives trailers as if they were headers. They have passed no proxy's rules for headers.
+        self.headers = []
 
-    def _hand_over(self, path: bytes) -> None:
+    def _hand_over(self, path: bytes, version: str) -> None:
         """Do as uvicorn does with a request whose target is a path alone, without parsing it and without its options."""
-        version = self.parser.get_http_version()
         self.scope["http_version"] = version
         self.scope["method"] = self.parser.get_method().decode()
         self.scope["path"] = path.decode()
@@ -106,6 +158,21 @@ class Protocol(HttpToolsProtocol):
         else:  # a pipelined request waits for the one before it
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._served = cycle
+        self._task = self.loop.create_task(cycle.run_asgi(app))
+        self._task.add_done_callback(self.tasks.discard)
+        self.tasks.add(self._task)
+
+    def on_response_complete(self) -> None:
+        """Answer the next request that has come already, or say the last words."""
+        if self._last_words is not None and not self.pipeline:
+            if not self.transport.is_closing():
+                self.transport.write(self._last_words)
+                self.transport.close()
+            return
+        super().on_response_complete()
 
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body on; its size is limited by who reads it."""
@@ -145,21 +212,50 @@ class Protocol(HttpToolsProtocol):
         if self._waiting_since is None or self._answering or not self._begun:
             super().shutdown()
 
+    @property
+    def idle_since(self) -> float | None:
+        """Since when the server waits for this client, in the loop's time; None while it answers a whole request."""
+        if self._waiting_since is not None:
+            return self._waiting_since
+        timer = self.timeout_keep_alive_task
+        return None if self._answering or timer is None else timer.when() - self.timeout_keep_alive
+
     def close_if_slow(self, since: float) -> None:
         """
-        Give up on a client that has not sent the whole of its request.
+        Give up on a client that has not sent the whole of its request, or not taken the whole of an answer.
 
         Parameters
         ----------
         since : float
             The loop's time by which it should have begun.
         """
+        self._probe()
+        if not self.transport.get_write_buffer_size():
+            self._sending_since = None
+        elif self._sending_since is None:
+            self._sending_since = self.loop.time()
+        elif self._sending_since <= since:
+            self.transport.abort()
+            return
         if self._waiting_since is None or self._waiting_since > since:
             return
         if self._begun:
-            self._refuse(_REQUEST_TIMEOUT, "The request did not come in time.")
+            self._refuse(_TIMED_OUT)
         else:
             self.transport.close()
+
+    def _probe(self) -> None:
+        """
+        Find out whether a client that has closed its side still takes an answer.
+
+        RFC 9110 allows an interim answer at any time; a client that is gone resets the connection, which the next
+        write finds.
+        """
+        served = self._served
+        if not self._half_closed or served is None or served.response_started or self.transport.is_closing():
+            return
+        if served.scope["http_version"] != "1.0":
+            self.transport.write(_CONTINUE)
 
     @property
     def _begun(self) -> bool:
@@ -170,23 +266,24 @@ class Protocol(HttpToolsProtocol):
     @property
     def _answering(self) -> bool:
         """Whether the application has a request in hand."""
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
+        return self._served is not None and not self._served.response_complete
 
-    def _refuse(self, status: int, message: str) -> None:
-        if self.transport.is_closing():
-            return
-        # In the middle of an answer another one can't begin.
-        if not (self._answering and self.cycle.response_started):
-            self.transport.write(self._refusal(status, message))
-        self.transport.close()
+    def _refuse(self, fault: Fault) -> None:
+        if not self.transport.is_closing() and self._last_words is None:
+            self._end(refusal(fault, self.server_state.default_headers))
 
-    def _refusal(self, status: int, message: str) -> bytes:
-        body = orjson.dumps({"error": message})
-        headers = [
-            *self.server_state.default_headers,
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-        ]
-        return b"".join([STATUS_LINE[status], *(b"%b: %b\r\n" % header for header in headers), b"\r\n", body])
+    def _end(self, words: bytes) -> None:
+        """Take no more from this client, answer the requests that have come whole, say the last words, and close."""
+        served = self._served
+        if served is None or not self._answering:
+            self.transport.write(words)
+            self.transport.close()
+        elif served is self.cycle and served.more_body:
+            # In the middle of an answer another one can't begin.
+            if not served.response_started:
+                self.transport.write(words)
+            self.transport.close()
+        else:
+            if self.pipeline and self.cycle.more_body:
+                self.pipeline.popleft()
+            self._last_words = words

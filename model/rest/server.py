@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from email.utils import formatdate
-from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 import uvicorn
@@ -21,6 +21,8 @@ _TICK_SECONDS: Final = 1.0
 _CANCELLED_SECONDS: Final = 1.0
 _TLS_LIMITS: Final = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": 1.0}
 """Seconds; a client that is slow to say goodbye must not hold a drain up."""
+_SAMPLE: Final = 32
+"""Connections among which the one that makes room for another is chosen."""
 
 
 class RestServer:
@@ -42,11 +44,13 @@ class RestServer:
         For which a connection may idle between requests. More than a proxy's own limit, lest it reuse a connection
         that is being closed.
     receive_seconds : float
-        For which a client may take to send a request, head and body.
+        For which a client may take to send a request, head and body, and to take the answer.
     backlog : int
         Connections that may wait to be accepted.
     listener : socket.socket or None
         That listens already, in place of one for host and port.
+    max_connections : int or None
+        Connections held at once; for one more, one that waits for its client is closed.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class RestServer:
         receive_seconds: float = 60.0,
         backlog: int = BACKLOG,
         listener: socket.socket | None = None,
+        max_connections: int | None = None,
     ) -> None:
         self._app = app
         self._host = host
@@ -69,6 +74,7 @@ class RestServer:
         self._receive_seconds = receive_seconds
         self._backlog = backlog
         self._inherited = listener
+        self._max_connections = max_connections
         self._state = ServerState()
         self._listener: asyncio.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -102,10 +108,9 @@ class RestServer:
         """
         self._config.load()
         listener = self._inherited or listen(self._host, self._port, self._backlog)
-        factory = partial(Protocol, self._config, self._state, {})
         self._tick()
         self._listener = await asyncio.get_running_loop().create_server(
-            factory, sock=listener, backlog=self._backlog, **self._tls
+            self._connect, sock=listener, backlog=self._backlog, **self._tls
         )
         self._ticker = asyncio.create_task(self._tick_on())
         port: int = listener.getsockname()[1]
@@ -141,6 +146,19 @@ class RestServer:
             for connection in list(self._state.connections):
                 connection.shutdown()
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _connect(self) -> Protocol:
+        """Make the protocol of a new connection, if need be in the place of one that waits for its client."""
+        connections = self._state.connections
+        if self._max_connections is not None and len(connections) >= self._max_connections:
+            waiting = {
+                connection: connection.idle_since
+                for connection in islice(connections, _SAMPLE)
+                if isinstance(connection, Protocol) and connection.idle_since is not None
+            }
+            if waiting:
+                min(waiting, key=waiting.__getitem__).transport.abort()
+        return Protocol(self._config, self._state, {})
 
     async def _tick_on(self) -> None:
         while True:

@@ -70,7 +70,7 @@ async def test_what_is_not_http_is_400_in_json(running: Running, sent: bytes) ->
         [b"GET / HTTP/1.1\r\n", b"x-filler: " + b"f" * 40_000, b"f" * 40_000],
         [b"GET /", b"a" * 40_000, b"a" * 40_000],
         [
-            b"POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n",
+            b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n",
             b"t: " + b"x" * 40_000,
             b"x" * 40_000,
         ],
