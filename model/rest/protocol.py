@@ -22,6 +22,7 @@ _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9._:/-]*")
 """What needs no decoding; targets of other kinds, with a query or escapes, go uvicorn's way."""
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LINGER_SECONDS: Final = 2.0
 _TIMED_OUT: Final = Fault(408, "The request did not come in time.")
 
 
@@ -65,11 +66,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop the requests in hand, for nobody is left to answer."""
         super().connection_lost(exc)
-        self.pipeline.clear()
-        if self._served is not None and self._task is not None and self._answering:
-            self._served.disconnected = True
-            self._served.message_event.set()
-            self._task.cancel()
+        self._drop_requests()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """
@@ -78,8 +75,11 @@ class Protocol(HttpToolsProtocol):
         One that is gone looks the same until something is written to it.
         """
         self._half_closed = True
-        self._end(b"")
-        self._probe()
+        if self._answering:
+            self._end(b"")
+            self._probe()
+        else:
+            self.transport.close()
         return not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
@@ -117,14 +117,15 @@ class Protocol(HttpToolsProtocol):
         fault = fault_in(version, self.headers)
         if fault is None and self._head_bytes > HEAD_MOST_BYTES and is_overlong(self.url, self.headers):
             fault = OVERLONG
-        if fault is None and b"#" in self.url:
+        plain = _PLAIN_PATH.fullmatch(self.url)
+        if fault is None and not plain and b"#" in self.url:
             fault = INVALID
         if fault is not None:
             self._fault = fault
             raise Refused
         if version == "1.0":
             self.expect_100_continue = False
-        if _PLAIN_PATH.fullmatch(self.url):
+        if plain:
             self._hand_over(self.url, version)
         else:
             super().on_headers_complete()
@@ -168,9 +169,7 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Answer the next request that has come already, or say the last words."""
         if self._last_words is not None and not self.pipeline:
-            if not self.transport.is_closing():
-                self.transport.write(self._last_words)
-                self.transport.close()
+            self._close(self._last_words)
             return
         super().on_response_complete()
 
@@ -276,14 +275,32 @@ class Protocol(HttpToolsProtocol):
         """Take no more from this client, answer the requests that have come whole, say the last words, and close."""
         served = self._served
         if served is None or not self._answering:
-            self.transport.write(words)
-            self.transport.close()
+            self._close(words)
         elif served is self.cycle and served.more_body:
             # In the middle of an answer another one can't begin.
-            if not served.response_started:
-                self.transport.write(words)
-            self.transport.close()
+            self._close(b"" if served.response_started else words)
         else:
             if self.pipeline and self.cycle.more_body:
                 self.pipeline.popleft()
             self._last_words = words
+
+    def _close(self, words: bytes) -> None:
+        """Close, but let the client have the last words: a connection closed on unread bytes takes them with it."""
+        self._last_words = b""
+        self._drop_requests()
+        if self.transport.is_closing():
+            return
+        if words:
+            self.transport.write(words)
+        if words and not self._half_closed and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
+
+    def _drop_requests(self) -> None:
+        self.pipeline.clear()
+        if self._served is not None and self._task is not None and self._answering:
+            self._served.disconnected = True
+            self._served.message_event.set()
+            self._task.cancel()
