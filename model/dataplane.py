@@ -110,6 +110,17 @@ class DataPlane:
 
         return await self._inference.answer(select, decode, encode, call)
 
+    def check_room(self) -> None:
+        """
+        Refuse an inference request before its body has come.
+
+        Raises
+        ------
+        Overloaded
+            There is no room for another one at present.
+        """
+        self._inference.admission.check()
+
     def default_model(self, client: Client) -> str:
         """
         Return the model that a client's requests without a model name are for.

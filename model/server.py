@@ -39,6 +39,8 @@ from model.workers.snapshot import Snapshot
 STOP_WITHIN_SECONDS: Final = 30
 """Time from the first signal to the end of the process, which Kubernetes grants by default."""
 _THREADS_END_SECONDS: Final = 1.0
+_STREAMS_PER_REQUEST: Final = 2
+"""Streams of a gRPC connection for each request that may be in flight: the others are there to be refused."""
 
 _log = structlog.get_logger(__name__)
 
@@ -119,6 +121,8 @@ class Server:
             certificates=certificates,
             keep_alive_seconds=settings.timeout_keep_alive,
             listener=link.listener if link else None,
+            client_seconds=settings.client_timeout_seconds,
+            max_connections=settings.max_connections,
         )
         self._grpc = _grpc_server(self._dataplane, settings, certificates, link) if settings.enable_grpc else None
 
@@ -301,5 +305,6 @@ def _grpc_server(
         certificates=certificates,
         max_receive_message_length=settings.grpc_max_receive_message_length,
         max_send_message_length=settings.grpc_max_send_message_length,
+        max_concurrent_streams=_STREAMS_PER_REQUEST * settings.max_in_flight,
         max_connection_age_seconds=settings.grpc_max_connection_age,
     )

@@ -61,20 +61,25 @@ class ServerProcess:
 
     @classmethod
     def start(
-        cls, *args: str, env: Mapping[str, str] | None = None, until: str = "ready", timeout_seconds: float = 90
+        cls,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "model"),
+        until: str = "ready",
+        timeout_seconds: float = 90,
     ) -> Self:
         """
         Start a server and wait for an event in its log.
 
         Parameters
         ----------
-        args, env
+        args, env, program
             As of the class.
         until : str
             The event; ``ready`` comes after every model was loaded, ``listening`` before.
         timeout_seconds : float
         """
-        server = cls(*args, env=env)
+        server = cls(*args, env=env, program=program)
         try:
             server.wait_for(until, timeout_seconds=timeout_seconds)
         except BaseException:

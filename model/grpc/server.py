@@ -38,6 +38,8 @@ class GrpcServer:
         With other workers of this server.
     max_receive_message_length, max_send_message_length : int
         Bytes, after decompression. A longer message ends in RESOURCE_EXHAUSTED.
+    max_concurrent_streams : int or None
+        Calls at once over one connection; the client keeps those beyond. None: no limit.
     max_connection_age_seconds : float or None
         After this a client is told to connect anew, so that new replicas get their share. None: never.
     max_connection_age_grace_seconds : float
@@ -56,6 +58,7 @@ class GrpcServer:
         share_port: bool = False,
         max_receive_message_length: int,
         max_send_message_length: int,
+        max_concurrent_streams: int | None = None,
         max_connection_age_seconds: float | None = None,
         max_connection_age_grace_seconds: float = 30.0,
         health_poll_seconds: float = 1.0,
@@ -73,6 +76,8 @@ class GrpcServer:
             ("grpc.max_send_message_length", max_send_message_length),
             ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * _MILLISECONDS),
         ]
+        if max_concurrent_streams is not None:
+            self._options.append(("grpc.max_concurrent_streams", max_concurrent_streams))
         if max_connection_age_seconds is not None:
             self._options += [
                 ("grpc.max_connection_age_ms", round(max_connection_age_seconds * _MILLISECONDS)),

@@ -39,6 +39,9 @@ class Cycle(RequestResponseCycle):
         if self.disconnected:
             return
         headers = (*self.default_headers, *begun["headers"])
+        if self.waiting_for_100_continue:
+            # Whether a body follows that was not asked for, nobody can tell.
+            self.keep_alive = False
         if any(name == b"connection" for name, _ in headers):
             self.keep_alive = False
         elif not self.keep_alive:

@@ -184,6 +184,12 @@ class Protocol(HttpToolsProtocol):
             self._progressed()
             self._waiting_since = None
             super().on_message_complete()
+            if self.cycle.response_complete and not self.transport.is_closing():
+                # The answer was there before the rest of the body: only now the connection is idle.
+                self._unset_keepalive_if_required()
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
 
     def _progressed(self) -> None:
         self._progress = True

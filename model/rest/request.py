@@ -71,9 +71,19 @@ class Request:
         self.version = ""
 
     async def body(self) -> Body:
-        """Read the body, decompressed; see `read_body` for what it raises."""
+        """
+        Read the body, decompressed.
+
+        Raises
+        ------
+        Overloaded
+            It has not come whole, and would be refused if it had.
+        ServingError, ClientDisconnected
+            See `read_body`.
+        """
+        most, check = self.service.max_body_bytes, self.dataplane.check_room
         try:
-            return await read_body(self._receive, self.headers, self.service.max_body_bytes)
+            return await read_body(self._receive, self.headers, most, before_waiting=check)
         except ServingError as error:
             self.dataplane.refused(error)
             raise

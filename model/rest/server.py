@@ -1,6 +1,7 @@
 """The REST listener: its socket, its connections, and how it stops."""
 
 import asyncio
+import resource
 import socket
 import time
 from email.utils import formatdate
@@ -43,14 +44,15 @@ class RestServer:
     keep_alive_seconds : int
         For which a connection may idle between requests. More than a proxy's own limit, lest it reuse a connection
         that is being closed.
-    receive_seconds : float
+    client_seconds : float
         For which a client may take to send a request, head and body, and to take the answer.
     backlog : int
         Connections that may wait to be accepted.
     listener : socket.socket or None
         That listens already, in place of one for host and port.
-    max_connections : int or None
-        Connections held at once; for one more, one that waits for its client is closed.
+    max_connections : int
+        Connections held at once, at most three quarters of the files that the process may open. For one more, one
+        that waits for its client is closed.
     """
 
     def __init__(
@@ -61,20 +63,20 @@ class RestServer:
         port: int,
         certificates: Certificates | None = None,
         keep_alive_seconds: int = 75,
-        receive_seconds: float = 60.0,
+        client_seconds: float = 60.0,
         backlog: int = BACKLOG,
         listener: socket.socket | None = None,
-        max_connections: int | None = None,
+        max_connections: int = 4096,
     ) -> None:
         self._app = app
         self._host = host
         self._port = port
         # The two limits are refused where there is no TLS.
         self._tls: dict[str, Any] = {} if certificates is None else {"ssl": certificates.context, **_TLS_LIMITS}
-        self._receive_seconds = receive_seconds
+        self._client_seconds = client_seconds
         self._backlog = backlog
         self._inherited = listener
-        self._max_connections = max_connections
+        self._max_connections = min(max_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4)
         self._state = ServerState()
         self._listener: asyncio.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -150,7 +152,7 @@ class RestServer:
     def _connect(self) -> Protocol:
         """Make the protocol of a new connection, if need be in the place of one that waits for its client."""
         connections = self._state.connections
-        if self._max_connections is not None and len(connections) >= self._max_connections:
+        if len(connections) >= self._max_connections:
             waiting = {
                 connection: connection.idle_since
                 for connection in islice(connections, _SAMPLE)
@@ -168,7 +170,7 @@ class RestServer:
     def _tick(self) -> None:
         """Do once per second what would cost too much per request."""
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
-        slow = asyncio.get_running_loop().time() - self._receive_seconds
+        slow = asyncio.get_running_loop().time() - self._client_seconds
         for connection in list(self._state.connections):
             if isinstance(connection, Protocol):
                 connection.close_if_slow(slow)

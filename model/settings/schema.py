@@ -140,6 +140,15 @@ class Settings(BaseModel):
         128, description="Requests that may wait for one model version, so that a slow one leaves room; more are 429."
     )
     request_timeout_seconds: float = Field(30.0, gt=0, description="Seconds that a request may take; more is 504.")
+    client_timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds that a REST client may take to send a request, and to take its answer; then it is dropped.",
+    )
+    max_connections: Count = Field(
+        4096,
+        description="REST connections held at once, at most three quarters of the files that the process may open; for one more, one that waits for its client is closed.",
+    )
     timeout_keep_alive: Count = Field(
         65, description="Seconds that an idle HTTP connection stays open; more than the proxy's in front keeps it."
     )

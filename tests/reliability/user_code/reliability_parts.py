@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_info
 
 NEVER_SECONDS = 100
 """Longer than any test."""
+PACE_SECONDS = 0.02
+"""What a row costs where the cost is known."""
 
 
 def pass_gate(name: str) -> None:
@@ -99,3 +101,11 @@ class Threads(Gated):
         for pool in threadpool_info():
             found[pool["user_api"]].append(pool["num_threads"])
         return np.tile([float(max(found["openmp"])), float(max(found["blas"]))], (len(X), 1))
+
+
+class Paced(Gated):
+    """Takes `PACE_SECONDS` for a row, and a thread for as long."""
+
+    def predict(self, X: Any) -> Any:
+        time.sleep(PACE_SECONDS * len(X))
+        return X[:, 0].astype(float)

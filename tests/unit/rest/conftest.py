@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from model.call import Call
 from model.datatypes import Datatype
-from model.errors import InvalidInput, NotFound, PermissionDenied, ServingError, Unauthenticated
+from model.errors import InvalidInput, NotFound, Overloaded, PermissionDenied, ServingError, Unauthenticated
 from model.keys import ANYONE, Client
 from model.metadata import ModelMetadata, ServerMetadata, TensorMetadata
 from model.metrics import Duration, ModelStatistics
@@ -59,6 +59,7 @@ class FakeDataPlane:
         self.key: str | None = None
         self.client = ANYONE
         self.is_ready = True
+        self.full = False
         self.default = "penguins"
         self.repository_api = False
         self.calls: list[Call] = []
@@ -100,6 +101,10 @@ class FakeDataPlane:
     def permit(self, client: Client, name: str) -> None:
         if not client.may_use(name):
             raise PermissionDenied("Not for this model.")
+
+    def check_room(self) -> None:
+        if self.full:
+            raise Overloaded("The requests in flight have reached the limit.")
 
     def refused(self, error: ServingError) -> None:
         self.refusals.append(error)
@@ -204,10 +209,10 @@ def plane() -> FakeDataPlane:
 async def serve(plane: FakeDataPlane) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
-        async def start(*, receive_seconds: float = 60.0, keep_alive_seconds: int = 75, **options: Any) -> Running:
+        async def start(*, client_seconds: float = 60.0, keep_alive_seconds: int = 75, **options: Any) -> Running:
             app = RestApp(plane, **{"max_body_bytes": 1 << 20} | options)  # type: ignore[arg-type]
             server = RestServer(
-                app, host="127.0.0.1", port=0, receive_seconds=receive_seconds, keep_alive_seconds=keep_alive_seconds
+                app, host="127.0.0.1", port=0, client_seconds=client_seconds, keep_alive_seconds=keep_alive_seconds
             )
             running = Running(app, server, await server.start())
             stack.push_async_callback(server.stop, 0.0)

@@ -192,7 +192,7 @@ async def test_a_client_that_leaves_in_the_middle_costs_nothing(
 
 @pytest.mark.parametrize("part", [b"GET / HTT", b"GET / HTTP/1.1\r\nHost: x\r\n", PREDICT[:-1]])
 async def test_a_slow_client_is_given_up(serve: Serve, part: bytes) -> None:
-    running = await serve(receive_seconds=0.1)
+    running = await serve(client_seconds=0.1)
     async with running.connection() as (reader, writer):
         writer.write(part)
         status, headers, body = await next_answer(reader)
@@ -202,13 +202,13 @@ async def test_a_slow_client_is_given_up(serve: Serve, part: bytes) -> None:
 
 
 async def test_a_silent_client_is_given_up_without_a_word(serve: Serve) -> None:
-    running = await serve(receive_seconds=0.1)
+    running = await serve(client_seconds=0.1)
     async with running.connection() as (reader, _):
         assert await closed(reader)
 
 
 async def test_an_idle_connection_is_kept_for_its_time(serve: Serve) -> None:
-    running = await serve(receive_seconds=0.1, keep_alive_seconds=1)
+    running = await serve(client_seconds=0.1, keep_alive_seconds=1)
     async with running.connection() as (reader, writer):
         for _ in range(2):
             writer.write(LIVE)
@@ -220,7 +220,7 @@ async def test_an_idle_connection_is_kept_for_its_time(serve: Serve) -> None:
 
 
 async def test_a_slow_model_does_not_make_a_slow_client(serve: Serve, plane: FakeDataPlane) -> None:
-    running = await serve(receive_seconds=0.1)
+    running = await serve(client_seconds=0.1)
     plane.blocked = asyncio.Event()
     async with running.connection() as (reader, writer):
         writer.write(PREDICT)
