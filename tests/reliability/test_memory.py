@@ -55,8 +55,11 @@ class Memory(threading.Thread):
 def flat(clients: Clients) -> Iterator[None]:
     memory = Memory(clients)
     memory.start()
-    yield
-    assert memory.growth() < MOST_GROWTH
+    try:
+        yield
+    finally:
+        growth = memory.growth()
+    assert growth < MOST_GROWTH
 
 
 def received(connection: socket.socket) -> bytes:
