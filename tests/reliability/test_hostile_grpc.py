@@ -201,9 +201,8 @@ def test_streams_that_are_reset_at_once_cost_nothing_that_lasts(clients: Clients
         ("ModelInfer", [("grpc-encoding", "gzip")], framed(b"no gzip", compressed=True), "13"),
         ("ModelInfer", [("grpc-encoding", "nonsense")], framed(b"", compressed=True), "13"),
         ("ModelInfer", [("x-filler", "x" * 100_000)], framed(b""), EXHAUSTED),
-        ("ModelInfer", [("grpc-timeout", "1n")], framed(message(ask()).SerializeToString()), "4"),
     ],
-    ids=["method", "message", "stream", "encoding", "headers", "deadline"],
+    ids=["method", "message", "stream", "encoding", "headers"],
 )
 def test_a_call_that_is_wrong_ends_with_a_status(
     peer: Peer, method: str, headers: list[tuple[str, str]], content: bytes, status: str
