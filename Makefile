@@ -17,6 +17,7 @@ MODEL_ROOT ?= var/models
 HTTP_PORT ?= 8080
 GRPC_PORT ?= 8081
 TEST_PROCESSES ?= 2
+FUZZ_SECONDS ?= 60
 WHEELS := requirements/wheels
 # What `make bench` is to do besides, such as --quick or --only kserve,mlserver.
 BENCH ?=
@@ -55,6 +56,16 @@ run: install ## Train the penguins model unless there is one, and serve it on 12
 .PHONY: test
 test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system' -n $(TEST_PROCESSES) --dist loadfile --cov
+
+.PHONY: chaos
+chaos: install ## Run the long forms of the tests under fire, for about half an hour: overload, slow clients, soak, swaps, fuzzing
+	SKLEARN_KSERVE_TEST_CHAOS=1 $(PY) -m pytest -m 'not system' tests/reliability tests/fuzz
+
+.PHONY: fuzz
+fuzz: install ## Look for inputs that break a reader, guided by coverage (FUZZ_SECONDS=60 for each target)
+	$(PIP) install --require-hashes --no-deps -r requirements/fuzz.txt
+	for target in $$($(PY) -c 'from tests.fuzz.targets import TARGETS; print(*TARGETS)'); do \
+		echo "fuzzing $$target"; $(PY) -m tests.fuzz $$target $(FUZZ_SECONDS); done
 
 .PHONY: lint
 lint: install image-lint ## Check style, spelling, the image's recipe and the workflows
@@ -120,6 +131,7 @@ lock: install ## Resolve requirements/ anew (UPGRADE=1: to the newest versions a
 	$(LOCK) pyproject.toml --extra serve --extra kserve --extra skops --extra onnx --extra treelite -c requirements/dev.txt -o requirements/serve.txt
 	$(LOCK) pyproject.toml --extra train -c requirements/dev.txt -o requirements/train.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
+	$(LOCK) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
 	$(LOCK) --group bootstrap -c requirements/dev.txt -o requirements/uv.txt
 	for wanted in benchmarks/peers/*/requirements.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt; done
 

@@ -8,7 +8,7 @@ counting and its errors, is the same for REST and gRPC.
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, Never, TypeVar
 
 import structlog
 
@@ -110,16 +110,22 @@ class DataPlane:
 
         return await self._inference.answer(select, decode, encode, call)
 
-    def check_room(self) -> None:
+    @property
+    def full(self) -> bool:
+        """Whether an inference request would be refused, whatever its body says."""
+        return self._inference.admission.full
+
+    async def refuse(self, model_name: str, model_version: str, call: Call) -> None:
         """
-        Refuse an inference request before its body has come.
+        Refuse an inference request whose body has not been read, as `infer` would if it had; for when it is `full`.
 
         Raises
         ------
         Overloaded
-            There is no room for another one at present.
+        NotFound, NotReady
+            There is no such model, which matters more.
         """
-        self._inference.admission.check()
+        await self.infer(model_name, model_version, _unread, _unread, call)
 
     def default_model(self, client: Client) -> str:
         """
@@ -294,3 +300,7 @@ class DataPlane:
     async def _changed(self, action: Action, name: str) -> bool:
         self._repository.servables(name)  # Whether there is such a model, asked before all workers are.
         return await self._group.everywhere(action, name, partial(self.change, action, name))
+
+
+def _unread(*_: object) -> Never:
+    raise NotImplementedError  # Where there is no room, nothing is decoded.

@@ -47,6 +47,11 @@ class Admission:
         self.limit = limit
         self.in_flight = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether the next request would be refused."""
+        return self.in_flight >= self.limit
+
     def check(self) -> None:
         """
         Refuse a request before anything is done for it.
@@ -56,7 +61,7 @@ class Admission:
         Overloaded
             As many as the limit are in flight already.
         """
-        if self.in_flight >= self.limit:
+        if self.full:
             raise Overloaded(f"The requests in flight have reached the limit of {self.limit}; try again later.")
 
     def enter(self) -> None:

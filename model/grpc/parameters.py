@@ -3,6 +3,7 @@
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
+from model.codec.wording import shown
 from model.errors import InvalidInput
 from model.grpc.open_inference_pb2 import InferParameter
 from model.tensors import Parameters
@@ -34,7 +35,7 @@ def encode_parameters(parameters: Parameters, message: MutableMapping[str, Infer
 def _decode(name: str, parameter: InferParameter) -> str | int | float | bool:
     choice = parameter.WhichOneof("parameter_choice")
     if choice is None:
-        raise InvalidInput(f"Parameter '{name}' has no value; set one of its fields, for example string_param.")
+        raise InvalidInput(f"Parameter {shown(name)} has no value; set one of its fields, for example string_param.")
     value: str | int | float | bool = getattr(parameter, choice)
     return value
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable
 from typing import Final
 
 from model.errors import InvalidInput, TooLarge, UnsupportedEncoding
@@ -17,9 +16,7 @@ _RAW: Final = -zlib.MAX_WBITS
 _SLICE_BYTES: Final = 1 << 20
 
 
-async def read_body(
-    receive: Receive, headers: Headers, max_bytes: int, *, before_waiting: Callable[[], None] = lambda: None
-) -> Body:
+async def read_body(receive: Receive, headers: Headers, max_bytes: int) -> Body:
     """
     Read and decompress the body.
 
@@ -30,8 +27,6 @@ async def read_body(
     headers : dict
     max_bytes : int
         Limit of the body as sent, and of the body decompressed.
-    before_waiting : callable
-        Called where the client has yet to send a part of the body; what it raises spares both the rest.
 
     Returns
     -------
@@ -51,13 +46,9 @@ async def read_body(
     declared = headers.get(b"content-length")
     if declared is not None and declared.isdigit() and int(declared[:20]) > max_bytes:
         raise _too_large(max_bytes, f"{declared[:20].decode()} bytes")
-    if b"expect" in headers:
-        before_waiting()
     encoding = headers.get(b"content-encoding")
     decoder = None if encoding is None else _decoder(encoding, max_bytes)
     message = await receive()
-    if message.get("more_body"):
-        before_waiting()
     if decoder is not None:
         return await _decompressed(decoder, message, receive)
     if message.get("more_body") or message["type"] != "http.request":

@@ -72,10 +72,10 @@ class Protocol(HttpToolsProtocol):
         """
         Answer a client that has closed its own side alone.
 
-        One that is gone looks the same until something is written to it.
+        One that is gone looks the same until something is written to it. TLS knows no half of a connection.
         """
         self._half_closed = True
-        if self._answering:
+        if self._answering and self.scheme == "http":
             self._end(b"")
             self._probe()
         else:

@@ -70,20 +70,24 @@ class Request:
         self.model = ""
         self.version = ""
 
-    async def body(self) -> Body:
+    async def inference_body(self) -> Body:
         """
-        Read the body, decompressed.
+        Read the body of a request for the path's model, unless it is in vain: a refusal does not wait for the upload.
 
         Raises
         ------
         Overloaded
-            It has not come whole, and would be refused if it had.
         ServingError, ClientDisconnected
-            See `read_body`.
+            See `body`.
         """
-        most, check = self.service.max_body_bytes, self.dataplane.check_room
+        if self.dataplane.full:
+            await self.dataplane.refuse(self.model, self.version, self.call(0))
+        return await self.body()
+
+    async def body(self) -> Body:
+        """Read the body, decompressed; see `read_body` for what it raises."""
         try:
-            return await read_body(self._receive, self.headers, most, before_waiting=check)
+            return await read_body(self._receive, self.headers, self.service.max_body_bytes)
         except ServingError as error:
             self.dataplane.refused(error)
             raise

@@ -11,7 +11,7 @@ PROBABILITIES = "predict_proba"
 
 async def predict(request: Request) -> Answer:
     """Run the model of the path, or the default one."""
-    body = await request.body()
+    body = await request.inference_body()
     name = request.model or request.dataplane.default_model(request.client)
     single = False
     outputs: tuple[Output, ...] = ()

@@ -22,7 +22,7 @@ async def model_ready(request: Request) -> Answer:
 
 async def predict(request: Request) -> Answer:
     """Run a model on the rows in the body."""
-    body = await request.body()
+    body = await request.inference_body()
 
     def columns() -> Sequence[str]:
         signature = request.dataplane.signature(request.client, request.model)

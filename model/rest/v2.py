@@ -49,7 +49,7 @@ async def model_metadata(request: Request) -> Answer:
 
 async def infer(request: Request) -> Answer:
     """Run a model on the tensors in the body."""
-    body = await request.body()
+    body = await request.inference_body()
     json_length = request.json_length(body)
 
     def decode() -> InferRequest:

@@ -185,9 +185,11 @@ def _check_sentence(sentence: str) -> None:
 
 
 def _writable(tensors: Sequence[Tensor]) -> bool:
-    """Whether a model could have answered with them: an integer beside a null is a float here."""
+    """Whether a model could have answered with them: an integer beside a null is a float here, a key may be empty."""
     return all(
-        tensor.data.dtype == NUMPY_DTYPES[tensor.datatype] and not any(value is None for value in _objects(tensor))
+        tensor.name
+        and tensor.data.dtype == NUMPY_DTYPES[tensor.datatype]
+        and not any(value is None for value in _objects(tensor))
         for tensor in tensors
     )
 

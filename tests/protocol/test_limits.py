@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -94,6 +95,26 @@ def test_more_requests_than_the_limit_are_told_to_come_back(narrow: Clients, occ
     assert refusal == ("RESOURCE_EXHAUSTED", sentence)
     assert metadata["retry-after"] == "1"
     assert time.monotonic() - began < 5
+
+
+def test_a_refusal_for_want_of_room_is_counted_by_model_and_does_not_wait_for_the_body(
+    narrow: Clients, occupy: Occupy
+) -> None:
+    occupy(narrow)
+
+    def counted() -> float:
+        page = narrow.rest.get("/metrics").text
+        series = [line for line in page.splitlines() if line.startswith("inference_requests_total{")]
+        wanted = ('model="plane"', 'protocol="rest"', 'code="429"')
+        return sum(float(line.split()[-1]) for line in series if all(label in line for label in wanted))
+
+    before = counted()
+    head = f"POST {infer_path('plane')} HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n{{".encode()
+    with socket.create_connection(("127.0.0.1", narrow.server.http_port), timeout=20) as connection:
+        connection.sendall(head)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 429 ")
+    assert counted() == before + 1
+    assert over_rest(narrow.post(infer_path("unknown"), b"{}")).status == 404
 
 
 def test_a_server_at_its_limit_still_tells_its_health(narrow: Clients, occupy: Occupy) -> None:

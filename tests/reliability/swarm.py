@@ -68,7 +68,7 @@ async def grpc_client(clients: Clients, ask: Ask) -> AsyncIterator[Send]:
                 await infer(content, timeout=60)
             except grpc.aio.AioRpcError as error:
                 metadata = dict(error.trailing_metadata())
-                return Reply(error.code().name, time.monotonic() - begin, metadata.get("retry-after"))  # type: ignore[arg-type]
+                return Reply(error.code().name, time.monotonic() - begin, metadata.get("retry-after"))
             return Reply("OK", time.monotonic() - begin)
 
         yield send
@@ -82,7 +82,7 @@ REFUSED = {"rest": "429", "grpc": "RESOURCE_EXHAUSTED"}
 async def at_rate(send: Send, per_second: float, seconds: float) -> list[Reply]:
     """Send at even intervals, each request once the one before is answered; what is late is left out."""
     begin = time.monotonic()
-    replies = []
+    replies: list[Reply] = []
     for turn in count():
         wait = begin + turn / per_second - time.monotonic()
         if wait > 0:

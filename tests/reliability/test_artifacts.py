@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from operator import methodcaller
 from pathlib import Path
 
 import joblib
@@ -117,7 +118,7 @@ def copy(tmp_path: Path) -> Callable[[str], Path]:
         for version in (1, 2):
             target = tmp_path / "models" / name / str(version)
             shutil.copytree(source, target)
-            edit_manifest(target, lambda document, version=version: document.update(name=name, version=version))
+            edit_manifest(target, methodcaller("update", name=name, version=version))
         return tmp_path / "models" / name
 
     return copy
@@ -176,10 +177,16 @@ def test_nothing_is_left_where_a_disk_is_full(tmp_path: Path, room: int) -> None
     before = sorted(root.rglob("*"))
     # No coverage data of this process: its file could not be written either.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
-    command = [sys.executable, "-c", PUBLISH, "-", str(room), "publish", tmp_path / "mine.joblib"]
+    command = ["-c", PUBLISH, "-", room, "publish", tmp_path / "mine.joblib"]
     options = ["--name", "flowers", "--root", root, "--sample", tmp_path / "rows.csv"]
     done = subprocess.run(
-        [*command, *options], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, *map(str, [*command, *options])],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
     assert done.returncode == 1, done
     assert done.stdout == ""

@@ -117,9 +117,9 @@ class Peer:
             if isinstance(event, StreamReset):
                 return "reset"
             if isinstance(event, ResponseReceived | TrailersReceived):
-                status = dict(event.headers or []).get("grpc-status")
+                status = {str(name): str(value) for name, value in event.headers or []}.get("grpc-status")
                 if status is not None:
-                    return str(status)
+                    return status
         return ""
 
     def ended(self, stream: int) -> str:
@@ -174,8 +174,8 @@ def test_a_small_message_that_inflates_to_a_gibibyte_is_refused_before_it_is_hel
 def test_no_more_streams_are_open_than_the_limit_says(clients: Clients, peer: Peer) -> None:
     assert peer.h2.remote_settings.max_concurrent_streams == 2 * LIMIT
     # h2 keeps the limit by itself, unless it has not heard of it.
-    peer.h2.remote_settings._settings[3].clear()  # type: ignore[attr-defined]
-    peer.h2.remote_settings._settings[3].append(10**6)  # type: ignore[attr-defined]
+    peer.h2.remote_settings._settings[3].clear()
+    peer.h2.remote_settings._settings[3].append(10**6)
     streams = [peer.begin() for _ in range(100)]
     peer.flush()
     peer.until(lambda: sum(peer.status(stream) in {"reset", "closed"} for stream in streams) >= 100 - 2 * LIMIT)

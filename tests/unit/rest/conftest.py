@@ -102,9 +102,9 @@ class FakeDataPlane:
         if not client.may_use(name):
             raise PermissionDenied("Not for this model.")
 
-    def check_room(self) -> None:
-        if self.full:
-            raise Overloaded("The requests in flight have reached the limit.")
+    async def refuse(self, model_name: str, model_version: str, call: Call) -> None:
+        self.calls.append(call)
+        raise Overloaded("The requests in flight have reached the limit.")
 
     def refused(self, error: ServingError) -> None:
         self.refusals.append(error)

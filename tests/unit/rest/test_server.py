@@ -2,6 +2,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import orjson
 import pytest
@@ -217,6 +218,85 @@ async def test_an_idle_connection_is_kept_for_its_time(serve: Serve) -> None:
         begin = time.monotonic()
         assert await closed(reader)
         assert time.monotonic() - begin < 2
+
+
+async def test_a_connection_that_was_answered_before_its_body_came_is_kept_for_its_time(serve: Serve) -> None:
+    running = await serve(keep_alive_seconds=1)
+    async with running.connection() as (reader, writer):
+        writer.write(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+        assert (await next_answer(reader))[0] == 404
+        writer.write(b"x")
+        assert await closed(reader)
+
+
+async def test_who_is_refused_instead_of_asked_for_the_body_has_to_connect_anew(running: Running) -> None:
+    async with running.connection() as (reader, writer):
+        writer.write(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n" + LIVE)
+        status, headers, _ = await next_answer(reader)
+        assert (status, headers["connection"]) == (404, "close")
+        assert await closed(reader)
+
+
+@pytest.mark.parametrize("line", [b"", b"Content-Encoding: gzip\r\n", b"Expect: 100-continue\r\n"])
+async def test_a_body_for_which_there_is_no_room_is_not_waited_for(
+    running: Running, plane: FakeDataPlane, line: bytes
+) -> None:
+    plane.full = True
+    async with running.connection() as (reader, writer):
+        writer.write(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n" + line + b"\r\n")
+        status, headers, _ = await next_answer(reader)
+        assert (status, headers["retry-after"]) == (429, "1")
+    assert len(plane.calls) == 1
+
+
+async def test_a_client_that_left_has_its_request_dropped(running: Running, plane: FakeDataPlane) -> None:
+    plane.blocked = asyncio.Event()
+    async with running.connection() as (_, writer):
+        writer.write(PREDICT * 3)
+        await plane.entered.wait()
+        writer.transport.abort()
+    for _ in range(200):
+        if not running.server._state.tasks:
+            break
+        await asyncio.sleep(0.01)
+    assert not running.server._state.tasks
+    assert len(plane.calls) == 1
+
+
+async def test_a_client_of_http_1_0_that_closed_its_side_is_not_asked_whether_it_is_there(
+    running: Running, plane: FakeDataPlane
+) -> None:
+    plane.blocked = asyncio.Event()
+    async with running.connection() as (reader, writer):
+        writer.write(PREDICT.replace(b"HTTP/1.1", b"HTTP/1.0"))
+        writer.write_eof()
+        await plane.entered.wait()
+        plane.blocked.set()
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_connection_too_many_takes_the_place_of_one_that_waits_for_its_client(
+    running: Running, plane: FakeDataPlane
+) -> None:
+    running.server._max_connections = 3
+    plane.blocked = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        (busy, busy_writer), (idle, idle_writer), (slow, slow_writer) = [
+            await stack.enter_async_context(running.connection()) for _ in range(3)
+        ]
+        busy_writer.write(PREDICT)
+        await plane.entered.wait()
+        idle_writer.write(LIVE)
+        await next_answer(idle)
+        slow_writer.write(LIVE[:9])
+        await asyncio.sleep(0.05)
+        for reader in (idle, slow):
+            other, writer = await stack.enter_async_context(running.connection())
+            writer.write(PREDICT)
+            assert await closed(reader)
+            assert not other.at_eof()
+        plane.blocked.set()
+        assert (await next_answer(busy))[0] == 200
 
 
 async def test_a_slow_model_does_not_make_a_slow_client(serve: Serve, plane: FakeDataPlane) -> None:
