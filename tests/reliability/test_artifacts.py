@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 
+from tests.keys import make_key
 from tests.protocol.encodings import document, infer_path
 from tests.protocol.wires import Clients
 from tests.reliability.conftest import Serve
@@ -145,8 +146,9 @@ def test_what_happens_to_the_files_of_a_version_that_answers_does_not_matter(
     tmp_path: Path, copy: Copy, serve: Serve
 ) -> None:
     models = [copy(damage.__name__) for damage in DAMAGES]
-    flags = ("--enable_repository_api", "--api_key", "secret")
-    clients = serve("--model_root", tmp_path / "models", *flags, key="secret")
+    key = make_key(tmp_path / "keys.json", admin=True)
+    flags = ("--enable_repository_api", "--api_key_file", tmp_path / "keys.json")
+    clients = serve("--model_root", tmp_path / "models", *flags, key=key)
     for damage, model in zip(DAMAGES, models, strict=True):
         for version in ("1", "2"):
             damage(model / version)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.keys import make_key
 from tests.protocol.encodings import document, infer_path
 from tests.protocol.wires import Clients
 from tests.reliability.conftest import Serve
@@ -282,10 +283,11 @@ def test_a_chunk_without_end_takes_all_that_follows(clients: Clients) -> None:
 
 
 def test_a_trailer_is_no_header(tmp_path_factory: pytest.TempPathFactory, serve: Serve) -> None:
-    root = tmp_path_factory.mktemp("models")
+    root = tmp_path_factory.mktemp("keys") / "models"
     publish_flowers(root)
-    clients = serve("--model_root", root, "--api_key", "secret", key="secret")
-    with_key = b"Authorization: Bearer secret\r\n"
+    key = make_key(root.parent / "keys.json")
+    clients = serve("--model_root", root, "--api_key_file", root.parent / "keys.json", key=key)
+    with_key = f"Authorization: Bearer {key}\r\n".encode()
     ((status, _, _),) = exchange(clients, chunked(CHUNKS[:-2] + with_key + b"\r\n"), stays=True)
     assert status == 401
     ((status, _, _),) = exchange(clients, post(CODING, with_key[:-2], body=CHUNKS), stays=True)
