@@ -147,7 +147,7 @@ class Settings(BaseModel):
     )
     max_connections: Count = Field(
         4096,
-        description="REST connections held at once, at most three quarters of the files that the process may open; for one more, one that waits for its client is closed.",
+        description="REST connections that a process holds at once, at most three quarters of the files that the process may open; for one more, one that waits for its client is closed.",
     )
     timeout_keep_alive: Count = Field(
         65, description="Seconds that an idle HTTP connection stays open; more than the proxy's in front keeps it."
