@@ -3,7 +3,8 @@ The REST front-end: raw ASGI on uvicorn, httptools and uvloop.
 
 ::
 
-    server          socket, listener, graceful stop
+    server          socket, connections, graceful stop
+    acceptor        connections taken one at a time
     protocol        HTTP/1.1 on one connection: limits on what is sent, JSON where it can't be parsed
     cycle           one request and its answer on a connection
     app             ASGI application: route, key, handler, error -> status

@@ -11,6 +11,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.server import ServerState
 
+from model.rest.acceptor import Acceptor
 from model.rest.app import RestApp
 from model.rest.protocol import Protocol
 from model.sockets import BACKLOG, listen
@@ -78,7 +79,7 @@ class RestServer:
         self._inherited = listener
         self._max_connections = min(max_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4)
         self._state = ServerState()
-        self._listener: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._config = uvicorn.Config(
             app,
@@ -110,12 +111,10 @@ class RestServer:
         """
         self._config.load()
         listener = self._inherited or listen(self._host, self._port, self._backlog)
-        self._tick()
-        self._listener = await asyncio.get_running_loop().create_server(
-            self._connect, sock=listener, backlog=self._backlog, **self._tls
-        )
-        self._ticker = asyncio.create_task(self._tick_on())
         port: int = listener.getsockname()[1]
+        self._tick()
+        self._acceptor = Acceptor(listener, self._connect, self._tls, shared=self._inherited is not None)
+        self._ticker = asyncio.create_task(self._tick_on())
         return port
 
     async def stop(self, grace_seconds: float) -> None:
@@ -127,10 +126,10 @@ class RestServer:
         grace_seconds : float
             After this, requests still in flight are answered with 503.
         """
-        if self._listener is None or self._ticker is None:
+        if self._acceptor is None or self._ticker is None:
             return
         self._app.draining = True
-        self._listener.close()
+        self._acceptor.close()
         # A request that lies in a socket's buffer already is read, and is then in flight like the others.
         await asyncio.sleep(_SETTLE_SECONDS)
         await self._finish(grace_seconds)
@@ -140,7 +139,6 @@ class RestServer:
         for connection in list(self._state.connections):
             connection.transport.abort()
         self._ticker.cancel()
-        await self._listener.wait_closed()
 
     async def _finish(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -159,6 +159,15 @@ def test_the_workers_share_both_ports(pair: Clients, stack: ExitStack) -> None:
     assert len(pids(pair)) == 2
 
 
+def test_a_burst_of_connections_is_shared(pair: Clients, stack: ExitStack) -> None:
+    port = pair.server.http_port
+    burst = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(40)]
+    own = {connection.getsockname()[1] for connection in burst}
+    until(lambda: own <= accepted(pair, port).keys(), "all are accepted")
+    takers = [pid for client, pid in accepted(pair, port).items() if client in own]
+    assert min(takers.count(pid) for pid in pids(pair)) >= 8
+
+
 def test_the_supervisor_is_small(pair: Clients) -> None:
     assert psutil.Process(pair.server.process.pid).memory_info().rss < SMALL_BYTES
 
