@@ -103,7 +103,7 @@ def test_the_alias_decides_and_falls_back_to_the_newest(tmp_path: Path, serve: S
     }
     assert versions == {"chosen": "1", "gone": "2", "damaged": "2"}
     assert clients.server.events("aliases ignored")[0]["model"] == "damaged"
-    missed = clients.server.events("the alias names a version that does not answer; the newest does")
+    missed = clients.server.events("the alias names a version that does not answer; another does")
     assert [(line["model"], line["version"]) for line in missed] == [("gone", "7")]
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 import joblib
 import pytest
 
+from tests.keys import make_key
 from tests.protocol.encodings import document, infer_path
 from tests.reliability.conftest import Serve
 from tests.reliability.parts import Malice, ask, bare, edit_manifest, publish_flowers
 from tests.reliability.test_readiness import index, ready
 from tests.reliability.test_trust import UNREADY, served
 from tests.signing import KeyPair, key_pair
-
-KEY = "s3cret"
 
 
 @pytest.fixture
@@ -65,7 +64,8 @@ def test_a_version_that_comes_later_is_held_against_the_keys(tmp_path: Path, our
     root, marker = tmp_path / "models", tmp_path / "marker"
     first = publish_flowers(root, private_key=ours.private)
     flags = ("--model_root", root, "--verify_key", ours.public, "--enable_repository_api")
-    clients = serve(*flags, key=KEY, env={"SKLEARN_KSERVE_API_KEY": KEY})
+    key = make_key(tmp_path / "keys.json", "operator", admin=True)
+    clients = serve(*flags, "--api_key_file", tmp_path / "keys.json", key=key)
     replace(publish_flowers(root, private_key=ours.private), Malice(marker))
     replace(first, Malice(marker))
     assert clients.post("/v2/repository/models/flowers/load", {}).status_code == 503
