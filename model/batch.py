@@ -45,7 +45,7 @@ class Job:
     timer : TimerHandle or None
         That wakes the waiter at the deadline.
     begun : bool
-        Whether it has left the queue, to be run in a thread.
+        Whether it has left the queue, to be run.
     started, finished : float
         ``time.perf_counter()`` seconds of the run.
     tensors : list of Tensor
@@ -113,8 +113,8 @@ def run(jobs: Sequence[Job], observe: Observe) -> None:
         try:
             # A thread may have been long in coming.
             _run_together([job for job in jobs if not (job.abandoned or job.late)], observe)
-        except ServingError:
-            pass  # Of one of them; whose, and what for, each finds out by itself.
+        except Exception:  # noqa: BLE001, S110 -- of one of them; whose, and what for, each finds out by itself
+            pass
         else:
             jobs = [job for job in jobs if not job.finished]
     for job in jobs:

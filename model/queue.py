@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -171,6 +172,9 @@ class Queue:
         finally:
             if job.timer is not None:
                 job.timer.cancel()
+            if not job.begun:  # Its client has left or its deadline passed: another may have its place.
+                with suppress(ValueError):
+                    self._waiting.remove(job)
 
     def _next_turn(self) -> None:
         """Look at the queue once all that the event loop has in hand was done: what came with it joins the batch."""
@@ -213,13 +217,14 @@ class Queue:
             else:
                 left.append(job)
         self._waiting = left
+        for job in batch:
+            job.begun = True
         return batch
 
     def _start(self, batch: Sequence[Job]) -> None:
         """Run a batch in a thread, to whose end the turn lasts: a client that leaves does not stop it."""
         self._busy = True
-        for job in batch:
-            job.begun = True
+        for job in (*batch, *self._waiting):
             _wake_in_time(job)
         try:
             future = asyncio.get_running_loop().run_in_executor(self._executor, run, batch, self._observe)
@@ -267,23 +272,29 @@ async def in_thread(executor: Executor, work: Callable[[], T], deadline: float |
     """
     Run ``work`` in a thread, without a turn.
 
+    What nobody waits for any more is not run, and nothing is kept of it, a large body least of all: an executor keeps
+    what was submitted, cancelled or not, until a thread gets to it.
+
     Raises
     ------
     DeadlineExceeded
         The deadline passed; if that was before a thread was free, the work was not run.
     """
-    future = asyncio.get_running_loop().run_in_executor(executor, _unless_late, work, deadline)
+    wanted = [work]
+    del work  # An exception keeps the frame that it came through, and what that names.
+
+    def unless_late() -> T:
+        if deadline is not None and deadline <= time.monotonic():
+            raise expired()
+        return wanted.pop()()
+
+    future = asyncio.get_running_loop().run_in_executor(executor, unless_late)
     try:
         async with asyncio.timeout(None if deadline is None else deadline - time.monotonic()):
-            return await asyncio.shield(future)
+            return await future
     except TimeoutError:
         if future.done() and not future.cancelled() and isinstance(future.exception(), TimeoutError):
             raise
         raise DeadlineExceeded("The deadline passed before there was an answer.") from None
-
-
-def _unless_late(work: Callable[[], T], deadline: float | None) -> T:
-    """Run ``work`` in a thread, which may have been long in coming."""
-    if deadline is not None and deadline <= time.monotonic():
-        raise expired()
-    return work()
+    finally:
+        wanted.clear()

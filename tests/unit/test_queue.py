@@ -1,10 +1,13 @@
 """Who is admitted, whose turn it is and with whom, and what becomes of those who have waited too long."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -341,6 +344,30 @@ class TestABatch:
         assert (await first, await stays) == ([0], [2])
         assert model.runs == [[0], [2]]
 
+    async def test_whose_parts_cannot_be_told_is_asked_one_by_one(self, queue: Queue, model: Model) -> None:
+        whole = model.run
+
+        def listed(table: Any, outputs: Any) -> dict[str, Any]:
+            return {method: answer.tolist() for method, answer in whole(table, outputs).items()}
+
+        model.run = listed  # type: ignore[method-assign]
+        for model.short in (8, 0):
+            assert await asyncio.wait_for(asyncio.gather(*[ask(queue, model, i) for i in (1, 2)]), SOON) == [[1], [2]]
+
+    async def test_has_room_again_for_each_client_that_leaves_or_is_late(self, queue: Queue, model: Model) -> None:
+        first = await held_up(queue, model)
+        leave = [ask(queue, model, i) for i in range(10)]
+        late = [ask(queue, model, i, deadline=seconds_from_now(0.02)) for i in range(10)]
+        await settled()
+        assert len(queue) == 20
+        for task in leave:
+            task.cancel()
+        await asyncio.gather(*leave, *late, return_exceptions=True)
+        assert len(queue) == 0
+        following = ask(queue, model, 1)
+        model.finish.set()
+        assert (await first, await following) == ([0], [1])
+
     async def test_keeps_the_order_of_those_it_leaves(self, queue: Queue, model: Model) -> None:
         tasks = [ask(queue, model, *[i] * 7) for i in range(4)]
         await asyncio.gather(*tasks)
@@ -420,6 +447,15 @@ class TestADeadline:
             await first
         assert late.runs == []
 
+    async def test_of_one_that_came_together_with_another_run_is_kept(self, queue: Queue, model: Model) -> None:
+        model.joinable = False
+        model.finish.clear()
+        first, left = ask(queue, model, 1), ask(queue, model, 2, deadline=seconds_from_now(0.02))
+        with pytest.raises(DeadlineExceeded, match="the model was not run"):
+            await asyncio.wait_for(left, 1)
+        model.finish.set()
+        assert await first == [1]
+
     async def test_that_is_far_away_does_not_matter(self, queue: Queue, model: Model) -> None:
         assert await ask(queue, model, 1, deadline=seconds_from_now(SOON)) == [1]
 
@@ -488,3 +524,28 @@ class TestInThread:
         with pytest.raises(DeadlineExceeded, match="before there was an answer"):
             await in_thread(executor, lambda: finish.wait(SOON), seconds_from_now(0.02))
         finish.set()
+
+    @pytest.mark.parametrize("leaves", [True, False])
+    async def test_keeps_nothing_of_what_nobody_waits_for(self, *, leaves: bool) -> None:
+        class Body(bytearray):
+            """Something that can be seen to go."""
+
+        finish = threading.Event()
+        done: list[int] = []
+        with ThreadPoolExecutor(1) as executor:
+            busy = executor.submit(finish.wait, SOON)
+            body = Body(b"large")
+            seen = weakref.ref(body)
+            work = in_thread(executor, partial(done.append, body), None if leaves else seconds_from_now(0.02))
+            task = asyncio.create_task(work)
+            await settled()
+            if leaves:
+                task.cancel()
+            with pytest.raises(asyncio.CancelledError if leaves else DeadlineExceeded):
+                await task
+            del body, work, task
+            gc.collect()
+            assert seen() is None
+            finish.set()
+            assert busy.result(SOON)
+        assert done == []
