@@ -5,6 +5,7 @@ A front-end brings the bytes and the two functions that read and write them; all
 counting and its errors, is the same for REST and gRPC.
 """
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -21,7 +22,6 @@ from model.inference import Inference
 from model.keys import Client
 from model.metadata import ModelMetadata, ServerMetadata, model_metadata
 from model.metrics import Metrics, ModelStatistics
-from model.queue import in_thread
 from model.repository import ModelRepository, ModelState, State
 from model.servable import Servable
 from model.settings import Settings
@@ -168,7 +168,11 @@ class DataPlane:
         """
         if name not in self._repository:
             raise NotFound(f"Model {shown(name)} is unknown.")
-        return self._repository.ready(name, version) and not self.draining and self._group.model_ready(name)
+        try:
+            ready = self._repository.ready(name, version)
+        except NotFound:
+            raise NotFound(f"Model {name!r} has no version {shown(version)}.") from None
+        return ready and not self.draining and self._group.model_ready(name)
 
     def server_metadata(self) -> ServerMetadata:
         """Describe the server."""
@@ -248,7 +252,7 @@ class DataPlane:
         ------
         PermissionDenied, NotFound, NotReady
         """
-        if name:
+        if name or version:
             self._access.permit(client, name)
         servables = [self._repository.select(name, version)] if version else self._repository.servables(name)
         total = await self._group.total()
@@ -295,7 +299,9 @@ class DataPlane:
         """
         change: Callable[[str], bool | None]
         change = self._repository.load if action == "load" else self._repository.unload
-        return await in_thread(self._loader, partial(change, name)) is not False
+        loop = asyncio.get_running_loop()
+        # It is done though the client leaves: half of the workers would else have made the change.
+        return await asyncio.shield(loop.run_in_executor(self._loader, change, name)) is not False
 
     async def _changed(self, action: Action, name: str) -> bool:
         self._repository.servables(name)  # Whether there is such a model, asked before all workers are.

@@ -494,6 +494,10 @@ class TestAKeyForSomeModels:
         assert [state.name for state in plane.repository_index(SIGNS)] == ["signs", "signs"]
         assert [each.name for each in await plane.statistics(SIGNS)] == ["signs", "signs"]
 
+    async def test_learns_of_no_other_by_the_statistics_of_a_version_alone(self, plane: DataPlane) -> None:
+        with pytest.raises(PermissionDenied):
+            await plane.statistics(SIGNS, "", "1")
+
     async def test_does_not_learn_of_others_by_a_model_that_is_gone(self, plane: DataPlane) -> None:
         client = Client("bob", frozenset({"gone", "sums"}))
         with pytest.raises(NotFound, match=r"^Model 'gone' is unknown; expected one of 'sums'\.$"):
@@ -528,6 +532,11 @@ async def test_who_has_not_been_asked_for_a_key_may_do_nothing(plane: DataPlane)
 async def test_a_probe_of_an_unknown_model_does_not_learn_of_others(plane: DataPlane) -> None:
     with pytest.raises(NotFound, match=r"^Model 'nobody' is unknown\.$"):
         plane.model_ready("nobody")
+
+
+async def test_a_probe_of_an_unknown_version_does_not_learn_of_others(plane: DataPlane) -> None:
+    with pytest.raises(NotFound, match=r"^Model 'signs' has no version '7'\.$"):
+        plane.model_ready("signs", "7")
 
 
 class TestLoading:
