@@ -18,6 +18,7 @@ from model.sockets import listen, reserve
 from model.workers.channel import Channel
 from model.workers.link import Inherited
 from model.workers.roster import Roster, Worker
+from model.workers.silence import Silence
 
 _STOP_WITHIN_SECONDS: Final = 29.5
 """From the signal to the end of every worker, each of which keeps within Kubernetes' 30 s by itself."""
@@ -27,8 +28,6 @@ _DOUBLINGS: Final = 7
 """After so many deaths one after the other the longest wait is reached."""
 _STABLE_SECONDS: Final = 60.0
 """A worker that has lived so long has not died of what its predecessors died of."""
-_SILENT_SECONDS: Final = 60.0
-"""After which a worker's event loop is taken for stuck."""
 _WATCH_SECONDS: Final = 1.0
 _LAST_WORDS_SECONDS: Final = 1.0
 
@@ -194,9 +193,10 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """End workers whose event loop is stuck: a liveness probe may never come to them."""
+        silence = Silence(time.monotonic())
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            self._kill("its event loop is stuck", before=time.monotonic() - _SILENT_SECONDS)
+            self._kill("its event loop is stuck", before=silence.limit(time.monotonic()))
 
     def _kill(self, reason: str, before: float | None = None) -> None:
         for worker in self._roster:

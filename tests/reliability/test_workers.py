@@ -427,8 +427,8 @@ def changed(name: str, value: float, *args: str, env: dict[str, str] | None = No
     lines = (
         "import sys",
         "from model import cli",
-        "from model.workers import supervisor",
-        f"supervisor.{name} = {value}",
+        "from model.workers import silence",
+        f"silence.{name} = {value}",
         "sys.exit(cli.main(sys.argv[1:]))",
     )
     server = ServerProcess(*args, env=env, program=("-c", "\n".join(lines)))
@@ -440,7 +440,7 @@ def changed(name: str, value: float, *args: str, env: dict[str, str] | None = No
 
 
 def test_a_worker_whose_event_loop_is_stuck_is_replaced(root: Path) -> None:
-    with changed("_SILENT_SECONDS", 5.0, "--model_root", str(root), "--workers", "2", "--drain_seconds", "0") as server:
+    with changed("ALLOWED_SECONDS", 5.0, "--model_root", str(root), "--workers", "2", "--drain_seconds", "0") as server:
         server.wait_for("ready", timeout_seconds=90)
         clients = Clients.of(server)
         stuck = next(iter(pids(clients)))
