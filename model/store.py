@@ -109,7 +109,7 @@ def default_version(directory: Path) -> str | None:
         aliases = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} can't be read as JSON: {error}; mend or remove it.") from error
     if not isinstance(aliases, Mapping):
         raise ArtifactError(f'{path} holds no object; expected {{"{DEFAULT_ALIAS}": <version>}}.')

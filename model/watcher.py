@@ -50,7 +50,13 @@ class Watcher:
         loop = asyncio.get_running_loop()
         if await loop.run_in_executor(self._loader, self._discover):
             for name in list(self._repository):
-                await loop.run_in_executor(self._loader, self._repository.refresh, name)
+                await loop.run_in_executor(self._loader, self._refresh, name)
+
+    def _refresh(self, name: str) -> None:
+        try:
+            self._repository.refresh(name)
+        except Exception:  # noqa: BLE001 -- whatever it was, it must not keep the models after it from being looked at
+            _log.exception("a look at a model failed; the next follows", model=name)
 
     def _discover(self) -> bool:
         if self._root is None:

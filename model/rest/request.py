@@ -121,7 +121,7 @@ class Request:
         header = self.headers.get(b"inference-header-content-length")
         if header is None:
             return None
-        if not header.isdigit() or int(header[:_LENGTH_DIGITS]) > len(body):
+        if not header.isdigit() or len(header) > _LENGTH_DIGITS or int(header) > len(body):
             got = header[:40].decode("latin-1")
             raise InvalidInput(
                 f"Inference-Header-Content-Length is {got!r}; expected the length of the JSON part, "

@@ -80,6 +80,8 @@ def _load_pair(context: ssl.SSLContext, files: TlsFiles) -> None:
             f"{files.certfile} and {files.keyfile} are refused; expected a certificate chain and its key without a "
             "password, in PEM."
         ) from error
+    except OSError as error:
+        raise ArtifactError(f"{files.certfile} or {files.keyfile} can't be read: {error.strerror}.") from error
 
 
 def _load_authorities(context: ssl.SSLContext, file: Path) -> None:
@@ -87,6 +89,8 @@ def _load_authorities(context: ssl.SSLContext, file: Path) -> None:
         context.load_verify_locations(file)
     except ssl.SSLError as error:
         raise ArtifactError(f"{file} is refused; expected certificates of authorities, in PEM.") from error
+    except OSError as error:
+        raise ArtifactError(f"{file} can't be read: {error.strerror}.") from error
     context.verify_mode = ssl.CERT_REQUIRED
     # A session that is resumed would outlive the authority that let its client in.
     context.options |= ssl.OP_NO_TICKET

@@ -179,7 +179,7 @@ class TestDefaultVersion:
         with pytest.raises(ArtifactError, match=r'aliases\.json holds no object; expected {"champion": <version>}\.'):
             default_version(tmp_path)
 
-    @pytest.mark.parametrize("content", [b"", b"{", b'{"champion": "\xff"}', b"champion: 3"])
+    @pytest.mark.parametrize("content", [b"", b"{", b'{"champion": "\xff"}', b"champion: 3", b"[" * 99_999])
     def test_stands_in_json(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "aliases.json").write_bytes(content)
         with pytest.raises(ArtifactError, match=r"aliases\.json can't be read as JSON: .*; mend or remove it\."):

@@ -41,6 +41,24 @@ def encrypted(files: TlsFiles) -> None:
     OURS.issue(files.certfile, files.keyfile, password=b"s3cret")
 
 
+@pytest.mark.parametrize("gone", ["certfile", "ca_certs"])
+def test_a_file_that_goes_while_it_is_read_is_refused_in_a_sentence(
+    files: TlsFiles, gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path: Path = getattr(files, gone)
+
+    def read_bytes(self: Path) -> bytes:
+        content = read(self)
+        if self == path:
+            path.unlink()
+        return content
+
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(ArtifactError, match=r"pem.* can't be read: No such file or directory\.$"):
+        read_credentials(files)
+
+
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [

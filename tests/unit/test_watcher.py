@@ -144,6 +144,25 @@ async def test_it_looks_again_and_again_whatever_happens_until_it_is_cancelled(
     assert {line["event"] for line in log} == {"a look at the models failed; the next follows"}
 
 
+async def test_a_model_that_can_not_be_looked_at_keeps_no_other_from_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(watched.root / "bird" / "1")
+    refreshed: list[str] = []
+
+    def refresh(name: str) -> None:
+        refreshed.append(name)
+        raise RecursionError
+
+    monkeypatch.setattr(watched.repository, "refresh", refresh)
+    with capture_logs() as log:
+        await watched.watcher().look()
+    assert sorted(refreshed) == ["bird", "fish"]
+    assert [(line["event"], line["model"]) for line in log] == [
+        ("a look at a model failed; the next follows", name) for name in refreshed
+    ]
+
+
 async def test_what_a_client_loads_comes_in_between_two_models(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,9 @@ async def test_infers_in_binary(running: Running, plane: FakeDataPlane) -> None:
     np.testing.assert_array_equal(plane.requests[0].inputs[0].data, np.arange(6).reshape(3, 2))
 
 
-@pytest.mark.parametrize("length", ["", "x", "-1", "1.0", "0x10", "²".encode("latin-1"), "9" * 5000, "+5", "1_0"])
+@pytest.mark.parametrize(
+    "length", ["", "x", "-1", "1.0", "0x10", "²".encode("latin-1"), "9" * 5000, "0" * 5000, "0" * 18 + "9", "+5", "1_0"]
+)
 async def test_a_wrong_header_length_is_400(running: Running, length: str | bytes) -> None:
     answer = await running.client.post(
         "/v2/models/numbers/infer",
