@@ -14,14 +14,16 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
+from model.admission import Admission
 from model.call import PROTOCOLS, Call
 from model.errors import ServingError, TooLarge
 from model.logs import log_request
 from model.metrics import Load, Metrics, ServableMetrics
-from model.queue import Admission, Queue, in_thread
+from model.queue import Queue
 from model.servable import Servable
 from model.settings import Settings
 from model.tensors import InferRequest, InferResponse
+from model.threads import in_thread
 
 _LARGE_BYTES: Final = 65_536
 """Bodies from this size on are decoded in a thread: JSON of it holds the event loop for about a millisecond."""

@@ -1,10 +1,9 @@
 """
-The way to the estimator: how many may be on it, who goes next and with whom, and who has waited too long.
+The way to the estimator: who goes next and with whom, and who has waited too long.
 
-A request is counted in at once or refused at once. Then each model version has a queue: what it holds when the model
-is free is answered in one run, up to a limit of rows. Nothing waits for others to come, and there is one run at a time,
-for estimators promise nothing about threads. A run that warm-up measured as short happens on the event loop, any other
-in a thread.
+Each model version has a queue: what it holds when the model is free is answered in one run, up to a limit of rows.
+Nothing waits for others to come, and there is one run at a time, for estimators promise nothing about threads. A run
+that warm-up measured as short happens on the event loop, any other in a thread.
 
 A short run could always happen at once. But where many clients ask, the event loop has several requests in hand, each of
 which would be run by itself. So now and then a request lets those go first that are in hand, and joins them; as long as
@@ -14,11 +13,11 @@ there are any, the others do the same.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from model.batch import Job, Observe, expired, run
 from model.errors import DeadlineExceeded, Overloaded
@@ -26,59 +25,8 @@ from model.servable import Servable
 from model.signature.inputs import X
 from model.signature.schema import Output
 
-T = TypeVar("T")
-
 _LOOK_EVERY: Final = 16
 """Short runs at once between two looks whether others are in hand; a look costs a few microseconds."""
-
-
-class Admission:
-    """
-    The limit on requests in flight.
-
-    Parameters
-    ----------
-    limit : int
-        Requests admitted at once, over all models.
-    """
-
-    __slots__ = ("in_flight", "limit")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.in_flight = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether the next request would be refused."""
-        return self.in_flight >= self.limit
-
-    def check(self) -> None:
-        """
-        Refuse a request before anything is done for it.
-
-        Raises
-        ------
-        Overloaded
-            As many as the limit are in flight already.
-        """
-        if self.full:
-            raise Overloaded(f"The requests in flight have reached the limit of {self.limit}; try again later.")
-
-    def enter(self) -> None:
-        """
-        Count a request in; whoever is counted in has to leave.
-
-        Raises
-        ------
-        Overloaded
-        """
-        self.check()
-        self.in_flight += 1
-
-    def leave(self) -> None:
-        """Count a request out, whatever became of it."""
-        self.in_flight -= 1
 
 
 class Queue:
@@ -266,35 +214,3 @@ def _end(job: Job, error: BaseException | None = None) -> None:
         if error is not None:
             job.error = error
         job.waiter.set_result(None)
-
-
-async def in_thread(executor: Executor, work: Callable[[], T], deadline: float | None = None) -> T:
-    """
-    Run ``work`` in a thread, without a turn.
-
-    What nobody waits for any more is not run, and nothing is kept of it, a large body least of all: an executor keeps
-    what was submitted, cancelled or not, until a thread gets to it.
-
-    Raises
-    ------
-    DeadlineExceeded
-        The deadline passed; if that was before a thread was free, the work was not run.
-    """
-    wanted = [work]
-    del work  # An exception keeps the frame that it came through, and what that names.
-
-    def unless_late() -> T:
-        if deadline is not None and deadline <= time.monotonic():
-            raise expired()
-        return wanted.pop()()
-
-    future = asyncio.get_running_loop().run_in_executor(executor, unless_late)
-    try:
-        async with asyncio.timeout(None if deadline is None else deadline - time.monotonic()):
-            return await future
-    except TimeoutError:
-        if future.done() and not future.cancelled() and isinstance(future.exception(), TimeoutError):
-            raise
-        raise DeadlineExceeded("The deadline passed before there was an answer.") from None
-    finally:
-        wanted.clear()

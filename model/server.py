@@ -1,35 +1,25 @@
 """The life of a serving process: listen, load, answer, drain, stop."""
 
 import asyncio
-import gc
-import os
 import signal
 import sys
-import threading
-import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from pathlib import Path
 from typing import Final
 
 import structlog
 import uvloop
 
 from model import logs
-from model.artifact import LoadPolicy, read_keys
-from model.cpus import limit_threads, share
+from model.cpus import share
 from model.dataplane import DataPlane
 from model.errors import ArtifactError
 from model.grpc.server import GrpcServer
-from model.keys import ANYONE
 from model.metrics import Metrics
-from model.repository import ModelRepository
 from model.rest.app import RestApp
 from model.rest.server import RestServer
-from model.servable import Servable, load_servable
 from model.settings import Settings
-from model.store import model_directories
+from model.startup import Startup
+from model.threads import Threads
 from model.tls.certificates import Certificates
 from model.watcher import Watcher
 from model.workers.group import Action, Alone, Group
@@ -38,7 +28,6 @@ from model.workers.snapshot import Snapshot
 
 STOP_WITHIN_SECONDS: Final = 30
 """Time from the first signal to the end of the process, which Kubernetes grants by default."""
-_THREADS_END_SECONDS: Final = 1.0
 _STREAMS_PER_REQUEST: Final = 2
 """Streams of a gRPC connection for each request that may be in flight: the others are there to be refused."""
 
@@ -96,16 +85,14 @@ class Server:
     def __init__(self, settings: Settings, link: Link | None = None) -> None:
         self._settings = settings
         self._group: Group = Alone() if link is None else link
-        self._born = time.monotonic()
         self._stop = asyncio.Event()
         self._signal = 0
         self._metrics = Metrics()
-        keys = read_keys(settings.verify_key)
-        self._policy = LoadPolicy(settings.require_manifest, settings.skops_trusted, keys)
-        self._executor, self._loader = _executors(settings)
-        self._repository = self._new_repository()
+        self._startup = Startup(settings, self._metrics, self._group)
+        self._repository = self._startup.repository
+        self._threads = Threads(share(settings.workers, settings.threads))
         self._dataplane = DataPlane(
-            self._repository, self._metrics, settings, self._executor, self._loader, group=self._group
+            self._repository, self._metrics, settings, self._threads.models, self._threads.loader, group=self._group
         )
         self._app = RestApp(
             self._dataplane,
@@ -163,25 +150,14 @@ class Server:
         self._signal = signal.SIGTERM if drain else signal.SIGINT
         self._stop.set()
 
-    def _new_repository(self) -> ModelRepository:
-        directories = _directories(self._settings)
-        # A worker that stands in for another promises no model that the others, which are ready, may be without.
-        promised = {} if self._group.late else directories
-        repository = ModelRepository(
-            promised, self._load_version, self._metrics, max_versions=self._settings.max_versions
-        )
-        repository.discover(directories)
-        return repository
-
     async def _begin(self) -> None:
         """Listen at once, so that liveness can be asked, and load; in the stead of another load first. Then watch."""
         if not self._group.late:
             await self._listen()
-            await self._load_all()
+            await self._startup.load_all(self._threads.loader)
         else:
-            await self._load_all()
-            missing = [n for n in self._repository if self._group.model_ready(n) and not self._repository.ready(n)]
-            if missing:
+            await self._startup.load_all(self._threads.loader)
+            if missing := self._startup.missing():
                 raise ArtifactError(f"The other workers have models that can't be loaded here: {', '.join(missing)}.")
             await self._listen()
         await self._watch()
@@ -192,55 +168,14 @@ class Server:
         self._group.announce("listening", host=self._settings.host, http_port=http_port, grpc_port=grpc_port)
         self._group.report(listening=True)
 
-    def leave(self) -> None:
-        """
-        Let the threads end, and where one does not, end the process at once with exit code 0.
-
-        Python would wait for a thread in which a model runs or is being loaded, and has no way to stop it.
-        """
-        ending = threading.Thread(target=self._end_threads, daemon=True)
-        ending.start()
-        ending.join(_THREADS_END_SECONDS)
-        if ending.is_alive():
-            _log.warning("a model is still busy; it is left")
-            os._exit(0)
-
-    def _end_threads(self) -> None:
-        self._loader.shutdown()
-        self._executor.shutdown()
-
     async def _watch(self) -> None:
         if self._settings.watch_seconds:
             root, seconds = self._settings.model_root, self._settings.watch_seconds
-            await Watcher(self._repository, self._loader, seconds, root).run()
+            await Watcher(self._repository, self._threads.loader, seconds, root).run()
 
-    async def _load_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        for name in list(self._repository):
-            begin = self._repository.unload if name in self._group.unloaded else self._repository.load
-            await loop.run_in_executor(self._loader, begin, name)
-        # What is loaded by now stays; looking through all of it for garbage would hold requests up for milliseconds.
-        gc.freeze()
-        self._group.report(loaded=True)
-        self._tell_ready()
-
-    def _tell_ready(self) -> None:
-        seconds = round(time.monotonic() - self._born, 3)
-        if self.ready_here():
-            models = [":".join(filter(None, pair)) for pair in self._dataplane.models(ANYONE)]
-            self._group.announce("ready", models=models, seconds=seconds)
-            return
-        index = self._repository.index()
-        reasons = {":".join(filter(None, (s.name, s.version))): s.reason for s in index if s.reason}
-        problem = "a model has no version that answers" if index else "there is no model in the model root"
-        _log.error(f"not ready: {problem}", reasons=reasons, seconds=seconds)
-
-    def _load_version(self, directory: Path, name: str, version: str) -> Servable:
-        start = time.monotonic()
-        default = "predict_proba" if self._settings.predict_proba else None
-        servable = load_servable(directory, name, self._policy, version=version or None, default_output=default)
-        _log.info("loaded", model=name, version=servable.version, seconds=round(time.monotonic() - start, 3))
-        return servable
+    def leave(self) -> None:
+        """End the threads, or the process with them."""
+        self._threads.leave()
 
     async def _drain(self) -> None:
         """Be unready at once, keep answering while the cluster learns of it, then finish what is in flight."""
@@ -261,8 +196,7 @@ class Server:
         if self._grpc:
             stops.append(self._grpc.stop(grace_seconds))
         await asyncio.gather(*stops)
-        for executor in (self._loader, self._executor):
-            executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.stop()
         await self._group.leave()
         _log.info("stopped")
 
@@ -279,19 +213,6 @@ class Server:
         self._dataplane.draining = True
         if self._grpc:
             self._grpc.drain()
-
-
-def _executors(settings: Settings) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
-    """Return the threads that run models, and the one that loads them; each limits those of its libraries."""
-    cpus = share(settings.workers, settings.threads)
-    limit = partial(limit_threads, cpus.calculation)
-    return ThreadPoolExecutor(cpus.threads, "model", limit), ThreadPoolExecutor(1, "loader", limit)
-
-
-def _directories(settings: Settings) -> dict[str, Path]:
-    if settings.model_root is not None:
-        return model_directories(settings.model_root)
-    return {settings.model_name or "model": settings.model_dir}
 
 
 def _grpc_server(

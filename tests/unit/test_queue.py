@@ -1,13 +1,10 @@
-"""Who is admitted, whose turn it is and with whom, and what becomes of those who have waited too long."""
+"""Whose turn it is and with whom, and what becomes of those who have waited too long."""
 
 import asyncio
-import gc
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +15,7 @@ from hypothesis import strategies as st
 from model.batch import Job
 from model.datatypes import Datatype
 from model.errors import DeadlineExceeded, Overloaded, ServingError
-from model.queue import Admission, Queue, in_thread
+from model.queue import Queue
 from model.signature.schema import Output
 
 SOON = 5.0
@@ -129,27 +126,6 @@ async def settled() -> None:
     """Let every task go as far as it can without a thread."""
     for _ in range(5):
         await asyncio.sleep(0)
-
-
-class TestAdmission:
-    def test_refuses_at_once_what_is_over_the_limit(self) -> None:
-        admission = Admission(2)
-        admission.enter()
-        admission.enter()
-        for refused in (admission.check, admission.enter):
-            with pytest.raises(Overloaded) as caught:
-                refused()
-            assert str(caught.value) == "The requests in flight have reached the limit of 2; try again later."
-        assert admission.in_flight == 2
-
-    def test_admits_again_when_one_has_left(self) -> None:
-        admission = Admission(1)
-        for _ in range(3):
-            admission.check()
-            admission.enter()
-            assert admission.in_flight == 1
-            admission.leave()
-        assert admission.in_flight == 0
 
 
 @pytest.mark.asyncio
@@ -495,57 +471,3 @@ class TestFrames:
         assert [job.tensors[0].data.tolist() for job in jobs] == [[["x"], ["y"]], [["z"]]]
         assert {job.tensors[0].datatype for job in jobs} == {Datatype.BYTES}
         assert observed == [3]
-
-
-@pytest.mark.asyncio
-class TestInThread:
-    async def test_runs_beside_the_event_loop(self, executor: ThreadPoolExecutor) -> None:
-        assert await in_thread(executor, threading.get_ident) != threading.get_ident()
-
-    async def test_takes_no_turn(self, executor: ThreadPoolExecutor, queue: Queue, model: Model) -> None:
-        running = await held_up(queue, model)
-        assert await in_thread(executor, lambda: "beside", seconds_from_now(SOON)) == "beside"
-        model.finish.set()
-        await running
-
-    async def test_raises_what_the_work_raises(self, executor: ThreadPoolExecutor) -> None:
-        with pytest.raises(ZeroDivisionError):
-            await in_thread(executor, lambda: 1 // 0)
-
-    async def test_does_not_run_what_is_late(self, executor: ThreadPoolExecutor) -> None:
-        done: list[int] = []
-        with pytest.raises(DeadlineExceeded):
-            await in_thread(executor, lambda: done.append(1), time.monotonic())
-        executor.shutdown()
-        assert done == []
-
-    async def test_answers_at_the_deadline(self, executor: ThreadPoolExecutor) -> None:
-        finish = threading.Event()
-        with pytest.raises(DeadlineExceeded, match="before there was an answer"):
-            await in_thread(executor, lambda: finish.wait(SOON), seconds_from_now(0.02))
-        finish.set()
-
-    @pytest.mark.parametrize("leaves", [True, False])
-    async def test_keeps_nothing_of_what_nobody_waits_for(self, *, leaves: bool) -> None:
-        class Body(bytearray):
-            """Something that can be seen to go."""
-
-        finish = threading.Event()
-        done: list[int] = []
-        with ThreadPoolExecutor(1) as executor:
-            busy = executor.submit(finish.wait, SOON)
-            body = Body(b"large")
-            seen = weakref.ref(body)
-            work = in_thread(executor, partial(done.append, body), None if leaves else seconds_from_now(0.02))
-            task = asyncio.create_task(work)
-            await settled()
-            if leaves:
-                task.cancel()
-            with pytest.raises(asyncio.CancelledError if leaves else DeadlineExceeded):
-                await task
-            del body, work, task
-            gc.collect()
-            assert seen() is None
-            finish.set()
-            assert busy.result(SOON)
-        assert done == []

@@ -4,7 +4,6 @@ import asyncio
 import pickle
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from structlog.testing import capture_logs
 
-from model import logs, server
+from model import logs
 from model.errors import ArtifactError
 from model.server import Server, serve
 from model.settings import Settings
@@ -109,20 +108,6 @@ async def test_the_models_are_watched_where_that_is_wanted(
     await asyncio.wait_for(running, 30)
     serving.leave()
     assert looked.is_set() is bool(seconds)
-
-
-def test_a_busy_thread_is_left(root: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr(server, "_THREADS_END_SECONDS", 0.05)
-    monkeypatch.setattr("os._exit", codes.append)
-    serving = Server(settings(root, enable_grpc=False))
-    free = threading.Event()
-    busy = serving._executor.submit(free.wait, 30)
-    serving.leave()
-    assert codes == [0]
-    assert log[-1]["event"] == "a model is still busy; it is left"
-    free.set()
-    assert busy.result(30)
 
 
 def test_a_model_root_that_is_missing_is_refused(tmp_path: Path) -> None:
