@@ -1,5 +1,5 @@
 """
-HTTP/1.1 on one connection: uvicorn's, made strict, with errors in JSON and an end to clients that are slow or gone.
+HTTP/1.1 as it comes over one connection: uvicorn's parser, made strict, with an end to clients that are slow.
 
 Whatever can't be read in one way alone is refused, after the answers to the requests before it, and the connection is
 closed: what follows on it could be taken for another request than the one that a proxy in front saw.
@@ -7,22 +7,22 @@ closed: what follows on it could be taken for another request than the one that 
 
 import asyncio
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httptools
-from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from model.rest.cycle import Cycle
+from model.rest.exchange import Exchange
 from model.rest.head import HEAD_MOST_BYTES, INVALID, OVERLONG, Fault, fault_in, is_overlong, refusal
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9._:/-]*")
 """What needs no decoding; targets of other kinds, with a query or escapes, go uvicorn's way."""
 
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_LINGER_SECONDS: Final = 2.0
 _TIMED_OUT: Final = Fault(408, "The request did not come in time.")
 
 
@@ -30,7 +30,7 @@ class Refused(Exception):
     """The request in hand is at fault; raised within the parser, to end it."""
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(Exchange):
     """
     One client's connection.
 
@@ -57,30 +57,6 @@ class Protocol(HttpToolsProtocol):
         self._waiting_since: float | None = self.loop.time()
         self._sending_since: float | None = None
         self._fault: Fault | None = None
-        # What to say when the requests in hand are answered, before the connection is closed.
-        self._last_words: bytes | None = None
-        self._half_closed = False
-        self._served: RequestResponseCycle | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Drop the requests in hand, for nobody is left to answer."""
-        super().connection_lost(exc)
-        self._drop_requests()
-
-    def eof_received(self) -> bool:  # type: ignore[override]
-        """
-        Answer a client that has closed its own side alone.
-
-        One that is gone looks the same until something is written to it. TLS knows no half of a connection.
-        """
-        self._half_closed = True
-        if self._answering and self.scheme == "http":
-            self._end(b"")
-            self._probe()
-        else:
-            self.transport.close()
-        return not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; a head (or a trailer) that never ends is refused."""
@@ -160,19 +136,6 @@ class Protocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._served = cycle
-        self._task = self.loop.create_task(cycle.run_asgi(app))
-        self._task.add_done_callback(self.tasks.discard)
-        self.tasks.add(self._task)
-
-    def on_response_complete(self) -> None:
-        """Answer the next request that has come already, or say the last words."""
-        if self._last_words is not None and not self.pipeline:
-            self._close(self._last_words)
-            return
-        super().on_response_complete()
-
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body on; its size is limited by who reads it."""
         self._progressed()
@@ -249,64 +212,12 @@ class Protocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _probe(self) -> None:
-        """
-        Find out whether a client that has closed its side still takes an answer.
-
-        RFC 9110 allows an interim answer at any time; a client that is gone resets the connection, which the next
-        write finds.
-        """
-        served = self._served
-        if not self._half_closed or served is None or served.response_started or self.transport.is_closing():
-            return
-        if served.scope["http_version"] != "1.0":
-            self.transport.write(_CONTINUE)
-
     @property
     def _begun(self) -> bool:
         """Whether anything has come over this connection."""
         headers: list[tuple[bytes, bytes]] | None = self.headers
         return headers is not None
 
-    @property
-    def _answering(self) -> bool:
-        """Whether the application has a request in hand."""
-        return self._served is not None and not self._served.response_complete
-
     def _refuse(self, fault: Fault) -> None:
         if not self.transport.is_closing() and self._last_words is None:
             self._end(refusal(fault, self.server_state.default_headers))
-
-    def _end(self, words: bytes) -> None:
-        """Take no more from this client, answer the requests that have come whole, say the last words, and close."""
-        served = self._served
-        if served is None or not self._answering:
-            self._close(words)
-        elif served is self.cycle and served.more_body:
-            # In the middle of an answer another one can't begin.
-            self._close(b"" if served.response_started else words)
-        else:
-            if self.pipeline and self.cycle.more_body:
-                self.pipeline.popleft()
-            self._last_words = words
-
-    def _close(self, words: bytes) -> None:
-        """Close, but let the client have the last words: a connection closed on unread bytes takes them with it."""
-        self._last_words = b""
-        self._drop_requests()
-        if self.transport.is_closing():
-            return
-        if words:
-            self.transport.write(words)
-        if words and not self._half_closed and self.transport.can_write_eof():
-            self.transport.write_eof()
-            self.loop.call_later(_LINGER_SECONDS, self.transport.close)
-        else:
-            self.transport.close()
-
-    def _drop_requests(self) -> None:
-        self.pipeline.clear()
-        if self._served is not None and self._task is not None and self._answering:
-            self._served.disconnected = True
-            self._served.message_event.set()
-            self._task.cancel()

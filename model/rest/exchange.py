@@ -1,0 +1,122 @@
+"""What is in hand of one connection: the requests that have come, the answers to them, and how it ends."""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LINGER_SECONDS: Final = 2.0
+
+
+class Exchange(HttpToolsProtocol):
+    """
+    uvicorn's exchange of requests and answers, with an end that tells the client why, and a sense of who has left.
+
+    Parameters
+    ----------
+    config : uvicorn.Config
+    server_state : ServerState
+    app_state : dict
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        # What to say when the requests in hand are answered, before the connection is closed.
+        self._last_words: bytes | None = None
+        self._half_closed = False
+        self._served: RequestResponseCycle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop the requests in hand, for nobody is left to answer."""
+        super().connection_lost(exc)
+        self._drop_requests()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """
+        Answer a client that has closed its own side alone.
+
+        One that is gone looks the same until something is written to it. TLS knows no half of a connection.
+        """
+        self._half_closed = True
+        if self._answering and self.scheme == "http":
+            self._end(b"")
+            self._probe()
+        else:
+            self.transport.close()
+        return not self.transport.is_closing()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._served = cycle
+        self._task = self.loop.create_task(cycle.run_asgi(app))
+        self._task.add_done_callback(self.tasks.discard)
+        self.tasks.add(self._task)
+
+    def on_response_complete(self) -> None:
+        """Answer the next request that has come already, or say the last words."""
+        if self._last_words is not None and not self.pipeline:
+            self._close(self._last_words)
+            return
+        super().on_response_complete()
+
+    @property
+    def _answering(self) -> bool:
+        """Whether the application has a request in hand."""
+        return self._served is not None and not self._served.response_complete
+
+    def _probe(self) -> None:
+        """
+        Find out whether a client that has closed its side still takes an answer.
+
+        RFC 9110 allows an interim answer at any time; a client that is gone resets the connection, which the next
+        write finds.
+        """
+        served = self._served
+        if not self._half_closed or served is None or served.response_started or self.transport.is_closing():
+            return
+        if served.scope["http_version"] != "1.0":
+            self.transport.write(_CONTINUE)
+
+    def _end(self, words: bytes) -> None:
+        """Take no more from this client, answer the requests that have come whole, say the last words, and close."""
+        served = self._served
+        if served is None or not self._answering:
+            self._close(words)
+        elif served is self.cycle and served.more_body:
+            # In the middle of an answer another one can't begin.
+            self._close(b"" if served.response_started else words)
+        else:
+            if self.pipeline and self.cycle.more_body:
+                self.pipeline.popleft()
+            self._last_words = words
+
+    def _close(self, words: bytes) -> None:
+        """Close, but let the client have the last words: a connection closed on unread bytes takes them with it."""
+        self._last_words = b""
+        self._drop_requests()
+        if self.transport.is_closing():
+            return
+        if words:
+            self.transport.write(words)
+        if words and not self._half_closed and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
+
+    def _drop_requests(self) -> None:
+        self.pipeline.clear()
+        if self._served is not None and self._task is not None and self._answering:
+            self._served.disconnected = True
+            self._served.message_event.set()
+            self._task.cancel()
