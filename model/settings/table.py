@@ -6,7 +6,7 @@ from pydantic.fields import FieldInfo
 
 from model.settings import flags
 from model.settings.kserve import IGNORED_FLAGS, VARIABLES
-from model.settings.schema import Settings
+from model.settings.settings import Settings
 
 _HEAD: Final = """\
 <!-- Made by `python -m model.settings`. DO NOT EDIT. -->

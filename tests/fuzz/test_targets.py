@@ -39,7 +39,7 @@ def test_a_reader_that_fails_is_found(target: str, monkeypatch: pytest.MonkeyPat
         "compressed_body": "zlib.decompressobj",
         "http_connection": "model.rest.protocol.fault_in",
         "manifest": "model.artifact.manifest.orjson.loads",
-        "settings": "model.settings.schema.Settings.options",
+        "settings": "model.settings.settings.Settings.options",
     }
 
     def fail(*_: object, **__: object) -> None:
