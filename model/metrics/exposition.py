@@ -8,13 +8,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.metrics_core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
@@ -27,15 +21,8 @@ from model.errors import (
     TooLarge,
     Unauthenticated,
 )
-from model.metrics.series import (
-    Histogram,
-    Load,
-    ModelSeries,
-    ModelStatistics,
-    RunMetrics,
-    ServableMetrics,
-    VersionSeries,
-)
+from model.metrics.families import model_families, request_families, server_families
+from model.metrics.series import Load, ModelSeries, ModelStatistics, RunMetrics, ServableMetrics, VersionSeries
 from model.metrics.snapshot import registry_of, snapshot_of, statistics_in
 from model.workers.snapshot import Snapshot
 
@@ -49,9 +36,7 @@ REASONS: Final[Mapping[type[ServingError], str]] = {
 }
 """What a request is turned away for without being wrong in itself, as ``inference_rejected_total`` names it."""
 
-_Labels = tuple[str, ...]
-_Counts = dict[_Labels, int]
-_Histograms = dict[_Labels, Histogram]
+_Counts = dict[tuple[str, ...], int]
 _OPENMETRICS: Final = "application/openmetrics-text"
 
 
@@ -217,7 +202,11 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the families; called by the registry."""
         with self._lock:
-            families = [*self._request_families(), *self._model_families(), *self._server_families()]
+            families = [
+                *request_families(self._versions, self._unrouted),
+                *model_families(self._models, self._versions, self._loads, self._swaps),
+                *server_families(self._load(), self._versions, self._rejected),
+            ]
         yield from families
 
     def _version(self, model: str, version: str) -> VersionSeries:
@@ -232,66 +221,6 @@ class Metrics(Collector):
             _increment(self._loads, model, "success", by=success)
             _increment(self._loads, model, "failure", by=failure)
 
-    def _request_families(self) -> Iterator[Metric]:
-        requests: _Counts = {("", "", *key): count for key, count in self._unrouted.items()}
-        durations: _Histograms = {}
-        waits: _Histograms = {}
-        rows: _Histograms = {}
-        for key, series in self._versions.items():
-            waits[key], rows[key] = series.queue_wait, series.batch_rows
-            for protocol, servable in series.protocols.items():
-                durations[*key, protocol] = servable.duration
-                requests.update({(*key, protocol, str(int(code))): count for code, count in servable.codes.items()})
-        labels = ("model", "version", "protocol", "code")
-        yield _counter("inference_requests", "Inference requests answered", labels, requests)
-        yield _histogram("inference_request_duration_seconds", "Receiving to answering", labels[:3], durations)
-        yield _histogram("inference_queue_wait_seconds", "Waiting for the model's turn", labels[:2], waits)
-        yield _histogram("inference_batch_rows", "Rows in one run of the model", labels[:2], rows)
-
-    def _model_families(self) -> Iterator[Metric]:
-        for stage in ("preprocess", "predict", "postprocess"):
-            timings: _Histograms = {(name,): getattr(series, stage) for name, series in self._models.items()}
-            yield _histogram(f"request_{stage}_seconds", f"KServe's {stage} stage", ("model_name",), timings)
-        info = InfoMetricFamily("model", "Model versions being served", labels=("model", "version"))
-        loads = GaugeMetricFamily(
-            "model_last_load_timestamp_seconds", "When it was last loaded", labels=("model", "version")
-        )
-        for key, series in self._versions.items():
-            if series.info:
-                info.add_metric(key, series.info)
-                loads.add_metric(key, series.loaded_at)
-        yield from (info, loads)
-        yield _counter("model_loads", "Attempts to load a version", ("model", "result"), self._loads)
-        yield _counter("model_swaps", "New versions in place of others", ("model", "result"), self._swaps)
-
-    def _server_families(self) -> Iterator[Metric]:
-        load = self._load()
-        yield GaugeMetricFamily("inference_requests_in_flight", "Requests being answered", value=load.in_flight)
-        yield GaugeMetricFamily("inference_in_flight_limit", "Requests in flight allowed", value=load.in_flight_limit)
-        depth = GaugeMetricFamily(
-            "inference_queue_depth", "Requests waiting for the model's turn", labels=("model", "version")
-        )
-        for key, waiting in load.waiting.items():
-            if key in self._versions:
-                depth.add_metric(key, waiting)
-        yield depth
-        yield GaugeMetricFamily("inference_queue_limit", "Requests that may wait for one model", value=load.queue_limit)
-        yield _counter("inference_rejected", "Requests turned away", ("reason",), self._rejected)
-
 
 def _increment(counts: _Counts, *label: str, by: int = 1) -> None:
     counts[label] = counts.get(label, 0) + by
-
-
-def _counter(name: str, text: str, labels: _Labels, counts: _Counts) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for values, count in counts.items():
-        family.add_metric(values, count)
-    return family
-
-
-def _histogram(name: str, text: str, labels: _Labels, histograms: _Histograms) -> Metric:
-    family = HistogramMetricFamily(name, text, labels=labels)
-    for values, histogram in histograms.items():
-        family.add_metric(values, histogram.buckets(), histogram.total)
-    return family

@@ -245,8 +245,3 @@ class ServableMetrics:
             version.model.preprocess.observe(decode_seconds)
             version.model.predict.observe(predict_seconds)
             version.model.postprocess.observe(encode_seconds)
-
-    def statistics(self) -> ModelStatistics:
-        """Return what has been done with this version, over all protocols."""
-        with self._lock:
-            return self._version.statistics()

@@ -1,0 +1,87 @@
+"""From what is counted to the families of metrics that Prometheus reads."""
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+
+from model.metrics.series import Histogram, Load, ModelSeries, VersionSeries
+
+_Labels = tuple[str, ...]
+_Histograms = dict[_Labels, Histogram]
+Counts = Mapping[_Labels, int]
+"""By the values of the labels."""
+Versions = Mapping[tuple[str, str], VersionSeries]
+"""By model and version."""
+
+
+def request_families(versions: Versions, unrouted: Counts) -> Iterator[Metric]:
+    """Yield what is counted of requests; those that reached no model are without its labels."""
+    requests = {("", "", *key): count for key, count in unrouted.items()}
+    durations: _Histograms = {}
+    waits: _Histograms = {}
+    rows: _Histograms = {}
+    for key, series in versions.items():
+        waits[key], rows[key] = series.queue_wait, series.batch_rows
+        for protocol, servable in series.protocols.items():
+            durations[*key, protocol] = servable.duration
+            requests.update({(*key, protocol, str(int(code))): count for code, count in servable.codes.items()})
+    labels = ("model", "version", "protocol", "code")
+    yield _counter("inference_requests", "Inference requests answered", labels, requests)
+    yield _histogram("inference_request_duration_seconds", "Receiving to answering", labels[:3], durations)
+    yield _histogram("inference_queue_wait_seconds", "Waiting for the model's turn", labels[:2], waits)
+    yield _histogram("inference_batch_rows", "Rows in one run of the model", labels[:2], rows)
+
+
+def model_families(
+    models: Mapping[str, ModelSeries], versions: Versions, loads: Counts, swaps: Counts
+) -> Iterator[Metric]:
+    """Yield what is counted of models and their versions."""
+    for stage in ("preprocess", "predict", "postprocess"):
+        timings: _Histograms = {(name,): getattr(series, stage) for name, series in models.items()}
+        yield _histogram(f"request_{stage}_seconds", f"KServe's {stage} stage", ("model_name",), timings)
+    info = InfoMetricFamily("model", "Model versions being served", labels=("model", "version"))
+    loaded_at = GaugeMetricFamily(
+        "model_last_load_timestamp_seconds", "When it was last loaded", labels=("model", "version")
+    )
+    for key, series in versions.items():
+        if series.info:
+            info.add_metric(key, series.info)
+            loaded_at.add_metric(key, series.loaded_at)
+    yield from (info, loaded_at)
+    yield _counter("model_loads", "Attempts to load a version", ("model", "result"), loads)
+    yield _counter("model_swaps", "New versions in place of others", ("model", "result"), swaps)
+
+
+def server_families(load: Load, versions: Versions, rejected: Counts) -> Iterator[Metric]:
+    """Yield how busy the server is; of versions that are served no longer, nothing."""
+    yield GaugeMetricFamily("inference_requests_in_flight", "Requests being answered", value=load.in_flight)
+    yield GaugeMetricFamily("inference_in_flight_limit", "Requests in flight allowed", value=load.in_flight_limit)
+    depth = GaugeMetricFamily(
+        "inference_queue_depth", "Requests waiting for the model's turn", labels=("model", "version")
+    )
+    for key, waiting in load.waiting.items():
+        if key in versions:
+            depth.add_metric(key, waiting)
+    yield depth
+    yield GaugeMetricFamily("inference_queue_limit", "Requests that may wait for one model", value=load.queue_limit)
+    yield _counter("inference_rejected", "Requests turned away", ("reason",), rejected)
+
+
+def _counter(name: str, text: str, labels: _Labels, counts: Counts) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family
+
+
+def _histogram(name: str, text: str, labels: _Labels, histograms: _Histograms) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for values, histogram in histograms.items():
+        family.add_metric(values, histogram.buckets(), histogram.total)
+    return family
