@@ -80,7 +80,7 @@ class DataPlane:
         self,
         model_name: str,
         model_version: str,
-        decode: Callable[[], InferRequest],
+        decode: Callable[[Signature], InferRequest],
         encode: Callable[[InferRequest, InferResponse], T],
         call: Call,
     ) -> T:
@@ -92,7 +92,7 @@ class DataPlane:
         model_name, model_version : str
             As the client named them. An empty name means the default model, an empty version that the server chooses.
         decode : callable
-            Reads the body.
+            Reads the body, for what has this signature: that of the version which answers, whatever is swapped meanwhile.
         encode : callable
             Writes the answer to a request.
         call : Call

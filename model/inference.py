@@ -22,6 +22,7 @@ from model.metrics import Load, Metrics, ServableMetrics
 from model.queue import Queue
 from model.servable import Servable
 from model.settings import Settings
+from model.signature import Signature
 from model.tensors import InferRequest, InferResponse
 from model.threads import in_thread
 
@@ -87,7 +88,7 @@ class Inference:
     async def answer(
         self,
         select: Callable[[], Servable],
-        decode: Callable[[], InferRequest],
+        decode: Callable[[Signature], InferRequest],
         encode: Callable[[InferRequest, InferResponse], T],
         call: Call,
     ) -> T:
@@ -99,7 +100,7 @@ class Inference:
         select : callable
             Finds what answers.
         decode : callable
-            Reads the body.
+            Reads the body, for what has this signature.
         encode : callable
             Writes the answer to a request.
         call : Call
@@ -143,11 +144,11 @@ class Inference:
         passage: _Passage,
         call: Call,
         *,
-        decode: Callable[[], InferRequest],
+        decode: Callable[[Signature], InferRequest],
         encode: Callable[[InferRequest, InferResponse], T],
     ) -> T:
         def decoded() -> tuple[InferRequest, Any]:
-            request = decode()
+            request = decode(servable.signature)
             if request.parameters:
                 call.shorten(request.parameters)
             return request, servable.inputs.decode(request)

@@ -14,6 +14,7 @@ from model.grpc.codec import decode_request, encode_response, is_raw
 from model.grpc.rpc import unary
 from model.metrics import ModelStatistics
 from model.repository import ModelState
+from model.signature import Signature
 from model.tensors import InferRequest, InferResponse
 
 SERVICE: Final[str] = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -93,7 +94,7 @@ class InferenceServicer:
         """Run a model."""
         self.last_infer = time.monotonic()
 
-        def decode() -> InferRequest:
+        def decode(_: Signature) -> InferRequest:
             return decode_request(request)
 
         def encode(_: InferRequest, response: InferResponse) -> pb.ModelInferResponse:

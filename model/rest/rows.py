@@ -16,10 +16,10 @@ async def predict(request: Request) -> Answer:
     single = False
     outputs: tuple[Output, ...] = ()
 
-    def decode() -> InferRequest:
+    def decode(signature: Signature) -> InferRequest:
         nonlocal single, outputs
         decoded, single = decode_rows(body, model_name=name)
-        outputs = outputs_of(request.dataplane.signature(request.client, name))
+        outputs = outputs_of(signature)
         decoded.outputs = [RequestedOutput(output.name) for output in outputs]
         return decoded
 

@@ -1,11 +1,10 @@
 """The V1 protocol, for clients that come from KServe's sklearnserver."""
 
-from collections.abc import Sequence
-
 from model.codec.v1 import decode_request, encode_response
 from model.rest import v2
 from model.rest.answer import Answer, json_answer
 from model.rest.request import Request
+from model.signature import Signature
 from model.tensors import InferRequest, InferResponse
 
 
@@ -24,12 +23,9 @@ async def predict(request: Request) -> Answer:
     """Run a model on the rows in the body."""
     body = await request.inference_body()
 
-    def columns() -> Sequence[str]:
-        signature = request.dataplane.signature(request.client, request.model)
-        return signature.names if signature.named else ()
-
-    def decode() -> InferRequest:
-        return decode_request(body, model_name=request.model, columns=columns())
+    def decode(signature: Signature) -> InferRequest:
+        columns = signature.names if signature.named else ()
+        return decode_request(body, model_name=request.model, columns=columns)
 
     return await request.dataplane.infer(request.model, "", decode, _encoded, request.call(len(body)))
 

@@ -7,6 +7,7 @@ from model.metadata import TensorMetadata
 from model.metrics import ModelStatistics
 from model.rest.answer import OCTETS, Answer, json_answer
 from model.rest.request import Request
+from model.signature import Signature
 from model.tensors import InferRequest, InferResponse
 
 _SERVICE_UNAVAILABLE: Final = 503
@@ -52,7 +53,7 @@ async def infer(request: Request) -> Answer:
     body = await request.inference_body()
     json_length = request.json_length(body)
 
-    def decode() -> InferRequest:
+    def decode(_: Signature) -> InferRequest:
         return decode_request(body, model_name=request.model, model_version=request.version, json_length=json_length)
 
     return await request.dataplane.infer(request.model, request.version, decode, _encoded, request.call(len(body)))

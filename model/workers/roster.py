@@ -34,7 +34,6 @@ class Worker:
     process: Process
     channel: Channel
     late: bool
-    born: float = field(default_factory=time.monotonic)
     heard: float | None = None
     failure: str = ""
     listened: bool = False

@@ -57,7 +57,7 @@ async def ask(plane: DataPlane, model: str, request: InferRequest) -> list[Tenso
     def answer(_: InferRequest, response: InferResponse) -> list[Tensor]:
         return list(response.outputs)
 
-    return await plane.infer(model, "", lambda: request, answer, Call("rest", client=ANYONE))
+    return await plane.infer(model, "", lambda _: request, answer, Call("rest", client=ANYONE))
 
 
 def same(left: list[Tensor], right: list[Tensor]) -> bool:

@@ -39,6 +39,7 @@ from model.metrics import Metrics
 from model.repository import ModelRepository, State
 from model.servable import Servable, load_servable
 from model.settings import Settings
+from model.signature import Signature
 from model.tensors import InferRequest, InferResponse, RequestedOutput, Tensor
 from tests.keys import make_key
 
@@ -119,7 +120,7 @@ async def infer(
     """Ask as a front-end does whose bytes are tensors already."""
     asked = sent or request()
     return await plane.infer(
-        model, version, lambda: asked, response_of, Call(call.pop("protocol", "rest"), **{"client": ANYONE} | call)
+        model, version, lambda _: asked, response_of, Call(call.pop("protocol", "rest"), **{"client": ANYONE} | call)
     )
 
 
@@ -227,7 +228,7 @@ class TestWithoutAName:
 
 class TestARefusal:
     async def test_of_the_decoder_is_counted(self, plane: DataPlane) -> None:
-        def refuse() -> InferRequest:
+        def refuse(_: Signature) -> InferRequest:
             raise InvalidInput("It is no JSON.")
 
         with pytest.raises(InvalidInput, match="no JSON"):
@@ -271,7 +272,7 @@ class TestARefusal:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            await plane.infer("sums", "", request, stumble, Call("rest", client=ANYONE))
+            await plane.infer("sums", "", lambda _: request(), stumble, Call("rest", client=ANYONE))
         assert counts(plane) == {"sums  rest 500": 1}
 
 
@@ -373,7 +374,7 @@ class TestTheEventLoop:
     async def test_decodes_small_bodies(self, plane: DataPlane, size: int, *, on_it: bool) -> None:
         threads = []
 
-        def decode() -> InferRequest:
+        def decode(_: Signature) -> InferRequest:
             threads.append(threading.current_thread())
             return request()
 
@@ -387,7 +388,7 @@ class TestTheEventLoop:
         def encode(_: InferRequest, __: InferResponse) -> None:
             threads.append(threading.current_thread())
 
-        await plane.infer("sums", "", lambda: request(rows), encode, Call("rest", client=ANYONE))
+        await plane.infer("sums", "", lambda _: request(rows), encode, Call("rest", client=ANYONE))
         assert [thread is threading.current_thread() for thread in threads] == [on_it]
 
 
@@ -611,6 +612,18 @@ class TestLoading:
         assert counts(plane) == {"signs 2 rest 200": 1, "sums  rest 200": 1}
         await plane.unload(ADMIN, "signs")
         assert counts(plane) == {"sums  rest 200": 1}
+
+    async def test_does_not_change_what_a_request_is_read_by(self, plane: DataPlane) -> None:
+        before = plane.signature(ADMIN, "signs")
+
+        def decode(signature: Signature) -> InferRequest:
+            plane._repository.load("signs")
+            assert plane.signature(ADMIN, "signs") is not before
+            assert signature is before
+            return request()
+
+        answer = await plane.infer("signs", "", decode, response_of, Call("rest", client=ANYONE))
+        assert answer.model_version == "2"
 
     async def test_leaves_nothing_in_memory_of_what_has_answered(self, plane: DataPlane) -> None:
         await infer(plane, "signs")

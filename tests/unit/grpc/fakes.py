@@ -23,9 +23,12 @@ from model.keys import Client as Asking
 from model.metadata import ModelMetadata, ServerMetadata, TensorMetadata
 from model.metrics import ModelStatistics
 from model.repository import ModelState, State
+from model.signature import Signature
 from model.tensors import InferRequest, InferResponse, Tensor
 
 T = TypeVar("T")
+UNSEEN: Any = None
+"""The signature, which no message of gRPC is read by."""
 Response = TypeVar("Response", bound=Message)
 
 KEY = "Bearer right"
@@ -51,7 +54,7 @@ class FakeDataPlane(DataPlane):
         self,
         model_name: str,
         model_version: str,
-        decode: Callable[[], InferRequest],
+        decode: Callable[[Signature], InferRequest],
         encode: Callable[[InferRequest, InferResponse], T],
         call: Call,
     ) -> T:
@@ -64,7 +67,7 @@ class FakeDataPlane(DataPlane):
             except asyncio.CancelledError:
                 self.cancelled.set()
                 raise
-        request = decode()
+        request = decode(UNSEEN)
         self.requests.append(request)
         outputs = request.inputs if self.outputs is None else self.outputs
         return encode(request, InferResponse(model_name, model_version, outputs, request.id))

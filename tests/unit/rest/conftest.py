@@ -73,13 +73,13 @@ class FakeDataPlane:
         self,
         model_name: str,
         model_version: str,
-        decode: Callable[[], InferRequest],
+        decode: Callable[[Signature], InferRequest],
         encode: Callable[[InferRequest, InferResponse], T],
         call: Call,
     ) -> T:
         self.calls.append(call)
         signature = self.signature(call.client, model_name, model_version)
-        request = decode()
+        request = decode(signature)
         Inputs(signature).decode(request)
         self.requests.append(request)
         self.entered.set()
