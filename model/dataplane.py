@@ -5,10 +5,8 @@ A front-end brings the bytes and the two functions that read and write them; all
 counting and its errors, is the same for REST and gRPC.
 """
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from functools import partial
 from typing import Final, Never, TypeVar
 
 import structlog
@@ -16,6 +14,7 @@ import structlog
 from model import __version__
 from model.access import Access
 from model.call import Call
+from model.changes import Changes
 from model.codec.wording import shown
 from model.errors import NotFound, NotReady, ServingError
 from model.inference import Inference
@@ -27,7 +26,7 @@ from model.servable import Servable
 from model.settings import Settings
 from model.signature import Signature
 from model.tensors import InferRequest, InferResponse
-from model.workers.group import Action, Alone, Group
+from model.workers.group import Alone, Group
 
 SERVER_NAME: Final = "sklearn-kserve"
 EXTENSIONS: Final = ("binary_tensor_data", "model_repository", "statistics")
@@ -54,6 +53,8 @@ class DataPlane:
 
     Attributes
     ----------
+    changes : Changes
+        Loading and unloading, of whoever may.
     draining : bool
         The process is about to stop: not ready, but still answering.
     """
@@ -70,8 +71,8 @@ class DataPlane:
     ) -> None:
         self._repository = repository
         self._metrics = metrics
-        self._loader = loader
         self._group = group or Alone()
+        self.changes = Changes(repository, loader, self._group)
         self._inference = Inference(metrics, settings, executor)
         self._access = Access(repository, metrics, settings)
         self.draining = False
@@ -228,7 +229,7 @@ class DataPlane:
             No version of it could be loaded; those that answered before go on.
         """
         self._access.permit_change(client, name)
-        if not await self._changed("load", name):
+        if not await self.changes.everywhere("load", name):
             raise NotReady(f"No version of model {name!r} could be loaded; the repository index has the reasons.")
 
     async def unload(self, client: Client, name: str) -> None:
@@ -242,7 +243,7 @@ class DataPlane:
         NotFound
         """
         self._access.permit_change(client, name)
-        await self._changed("unload", name)
+        await self.changes.everywhere("unload", name)
 
     async def statistics(self, client: Client, name: str = "", version: str = "") -> list[ModelStatistics]:
         """
@@ -287,25 +288,6 @@ class DataPlane:
     def refused(self, error: ServingError) -> None:
         """Count a request that was turned away."""
         self._metrics.rejected(error)
-
-    async def change(self, action: Action, name: str) -> bool:
-        """
-        Load or unload a model in this process.
-
-        Returns
-        -------
-        bool
-            Whether it was done: of a model that was to be loaded, whether any version was.
-        """
-        change: Callable[[str], bool | None]
-        change = self._repository.load if action == "load" else self._repository.unload
-        loop = asyncio.get_running_loop()
-        # It is done though the client leaves: half of the workers would else have made the change.
-        return await asyncio.shield(loop.run_in_executor(self._loader, change, name)) is not False
-
-    async def _changed(self, action: Action, name: str) -> bool:
-        self._repository.servables(name)  # Whether there is such a model, asked before all workers are.
-        return await self._group.everywhere(action, name, partial(self.change, action, name))
 
 
 def _unread(*_: object) -> Never:

@@ -140,7 +140,7 @@ class Server:
 
     async def change(self, action: Action, model: str) -> bool:
         """Load or unload a model here."""
-        return await self._dataplane.change(action, model)
+        return await self._dataplane.changes.here(action, model)
 
     def stop(self, *, drain: bool) -> None:
         """Begin to drain with all the others, or end the wait."""
