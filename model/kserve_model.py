@@ -135,8 +135,11 @@ class SklearnModel(kserve.Model):  # type: ignore[misc]  # kserve ships no types
         kserve.errors.InferenceError
             The model failed.
         """
-        async with self._turn:
-            return await asyncio.to_thread(self._answer, payload)
+        await self._turn.acquire()
+        answering = asyncio.create_task(asyncio.to_thread(self._answer, payload))
+        # The turn ends with the thread, which does not end when the client leaves.
+        answering.add_done_callback(lambda _: self._turn.release())
+        return await asyncio.shield(answering)
 
     def _answer(self, payload: Payload) -> Answer:
         try:

@@ -238,6 +238,20 @@ def test_requests_run_one_at_a_time_and_leave_the_event_loop_free(sluggish: Skle
     assert Sluggish.most == 1
 
 
+def test_a_request_whose_client_leaves_keeps_its_turn_until_the_model_is_done(sluggish: SklearnModel) -> None:
+    async def leave_and_ask() -> None:
+        for row in range(2):
+            gone = asyncio.create_task(sluggish.predict({"instances": [[float(row)]]}))
+            await asyncio.sleep(0.005)
+            gone.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await gone
+        assert await sluggish.predict({"instances": [[3.0]]}) == {"predictions": [3.0]}
+
+    asyncio.run(leave_and_ask())
+    assert Sluggish.most == 1
+
+
 @pytest.mark.parametrize(
     ("variable", "arguments", "output"),
     [
