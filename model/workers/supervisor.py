@@ -134,8 +134,11 @@ class Supervisor:
         code = await self._attend(worker)
         if code > 0 and not late and not worker.listened and not self._stopping.is_set():
             self._give_up(worker, code)
-        how = {"signal": signal.Signals(-code).name} if code < 0 else {"exit_code": code}
-        return {"pid": worker.process.pid, **how, **({"reason": worker.failure} if worker.failure else {})}
+        return {
+            "pid": worker.process.pid,
+            **how_it_ended(code),
+            **({"reason": worker.failure} if worker.failure else {}),
+        }
 
     async def _start(self, number: int, *, late: bool) -> Worker:
         """Start the same program as a worker; a fork would take over threads' locks, but not the threads."""
@@ -219,6 +222,16 @@ class Supervisor:
         if event not in self._announced:
             self._announced.add(event)
             _log.info(event, **fields)
+
+
+def how_it_ended(code: int) -> dict[str, Any]:
+    """Return what a process's exit code says, for the log; a negative one is a signal's number."""
+    if code >= 0:
+        return {"exit_code": code}
+    try:
+        return {"signal": signal.Signals(-code).name}
+    except ValueError:  # Most real-time signals have no name.
+        return {"signal": str(-code)}
 
 
 def _end(worker: Worker) -> None:
