@@ -8,6 +8,7 @@ from email.utils import formatdate
 from itertools import islice
 from typing import Any, Final
 
+import structlog
 import uvicorn
 from uvicorn.server import ServerState
 
@@ -25,6 +26,8 @@ _TLS_LIMITS: Final = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_
 """Seconds; a client that is slow to say goodbye must not hold a drain up."""
 _SAMPLE: Final = 32
 """Connections among which the one that makes room for another is chosen."""
+
+_log = structlog.get_logger(__name__)
 
 
 class RestServer:
@@ -171,4 +174,11 @@ class RestServer:
         slow = asyncio.get_running_loop().time() - self._client_seconds
         for connection in list(self._state.connections):
             if isinstance(connection, Protocol):
-                connection.close_if_slow(slow)
+                _close_if_slow(connection, slow)
+
+
+def _close_if_slow(connection: Protocol, since: float) -> None:
+    try:
+        connection.close_if_slow(since)
+    except Exception:  # noqa: BLE001 -- whatever it was, it must not keep the others from being looked at
+        _log.exception("a look at a connection failed; the next follows")

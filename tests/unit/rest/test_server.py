@@ -6,8 +6,10 @@ from contextlib import AsyncExitStack
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from model.errors import ArtifactError, TooLarge
+from model.rest.protocol import Protocol
 from model.rest.server import RestServer
 from tests.unit.rest.conftest import FakeDataPlane, Running, Serve
 from tests.unit.rest.test_app import ROW
@@ -44,6 +46,27 @@ async def closed(reader: asyncio.StreamReader) -> bool:
         return await asyncio.wait_for(reader.read(), 5) == b""
     except ConnectionError:
         return True
+
+
+async def test_a_connection_that_can_not_be_looked_at_ends_no_look_at_the_others(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: set[int] = set()
+    often = asyncio.Event()
+
+    def look(connection: Protocol, _since: float) -> None:
+        if id(connection) in looks and len(looks) == 2:
+            often.set()
+        looks.add(id(connection))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Protocol, "close_if_slow", look)
+    with capture_logs() as log:
+        clients = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(2)]
+        await asyncio.wait_for(often.wait(), 5)
+        for _, writer in clients:
+            writer.close()
+    assert {line["event"] for line in log} == {"a look at a connection failed; the next follows"}
 
 
 @pytest.mark.parametrize(
