@@ -50,14 +50,12 @@ class Acceptor:
         self._resume()
 
     def close(self) -> None:
-        """Take no more connections; those that shake hands still are given up."""
+        """Take no more connections; those that were taken go on, for no other worker can have them."""
         if self._closed:
             return
         self._closed = True
         self._loop.remove_reader(self._listener)
         self._listener.close()
-        for task in self._connecting:
-            task.cancel()
 
     def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._listener)

@@ -90,3 +90,11 @@ async def test_a_client_that_has_left_is_nobodys_trouble(listener: socket.socket
     socket.create_connection(listener.getsockname(), timeout=5).close()
     assert await asked(listener) == b"x"
     acceptor.close()
+
+
+async def test_a_connection_that_it_has_taken_is_kept_when_it_closes(listener: socket.socket) -> None:
+    acceptor = Acceptor(listener.dup(), lambda: Greeter(b"x"))
+    with socket.create_connection(listener.getsockname(), timeout=5) as client:
+        acceptor._accept()
+        acceptor.close()
+        assert await asyncio.to_thread(client.recv, 1) == b"x"
