@@ -428,7 +428,7 @@ class TestADeadline:
         model.finish.clear()
         first, left = ask(queue, model, 1), ask(queue, model, 2, deadline=seconds_from_now(0.02))
         with pytest.raises(DeadlineExceeded, match="the model was not run"):
-            await asyncio.wait_for(left, 1)
+            await asyncio.wait_for(left, 3)
         model.finish.set()
         assert await first == [1]
 
