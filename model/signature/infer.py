@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
+from model.codec.wording import listed
 from model.datatypes import Datatype
 from model.errors import ArtifactError
 from model.signature.answers import Estimator, accepts, answers_alike, describe, feature_names, methods, quiet
@@ -70,7 +71,7 @@ def _ordered(estimator: Estimator, frame: pd.DataFrame, names: Sequence[str] | N
         if missing:
             raise ArtifactError(
                 f"The sample lacks column {missing[0]!r}, which the estimator was fitted on; "
-                f"it has {', '.join(frame.columns)}."
+                f"it has {listed(list(frame.columns))}."
             )
         return frame[list(names)]
     width = getattr(estimator, "n_features_in_", None)
