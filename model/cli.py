@@ -70,12 +70,17 @@ def _command(arguments: Sequence[str]) -> str:
 def _serve(arguments: Sequence[str]) -> int:
     from model.cpus import limit_threads, share  # noqa: PLC0415 -- see the module's docstring
     from model.settings import Settings  # noqa: PLC0415
+    from model.writer import open_standard_streams  # noqa: PLC0415
 
+    open_standard_streams()
     settings = Settings.from_sources(arguments, os.environ)
-    from model.workers.link import Link  # noqa: PLC0415 -- after the settings, whose mistakes are told at once
+    from model import logs  # noqa: PLC0415 -- after the settings, whose mistakes are told at once
+    from model.workers.link import Link  # noqa: PLC0415
 
     link = Link.inherited(os.environ)
-    if settings.workers > 1 and link is None:
+    supervisor = settings.workers > 1 and link is None
+    logs.configure_process(settings.log_level, worker=link.worker if link else None, alone=not supervisor)
+    if supervisor:
         from model.workers.supervisor import supervise  # noqa: PLC0415
 
         return supervise(settings)

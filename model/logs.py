@@ -6,27 +6,39 @@ and places are logged, and of warnings the category and place; a caller that kno
 it as a field.
 """
 
+import atexit
 import json
 import logging
 import sys
 import traceback
 import warnings
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO, cast
 
 import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from model.errors import ArtifactError
+from model.writer import LineWriter, stdout_alone
 
 _SAFE: Final = (ArtifactError, ImportError, OSError)
 """Exceptions whose message speaks of files, modules and sockets, never of a request."""
 
+_PLACES: Final = 1_000
+_warned: Final[set[tuple[str, str]]] = set()
+"""
+Kinds and places of the warnings that were logged, so many at most.
+
+Python would do it, but scikit-learn makes it forget with each ``warnings.catch_warnings``: a line for each request.
+"""
+
+_writers: Final[list[LineWriter]] = []
+
 _stdlib: Final[FilteringBoundLogger] = structlog.get_logger()
 
 
-def configure(level: str, file: BinaryIO | None = None, *, worker: int | None = None) -> None:
+def configure(level: str, file: BinaryIO | LineWriter | None = None, *, worker: int | None = None) -> None:
     """
     Set the log up; called once, when the process starts.
 
@@ -34,7 +46,7 @@ def configure(level: str, file: BinaryIO | None = None, *, worker: int | None = 
     ----------
     level : str
         ``debug``, ``info``, ``warning``, ``error`` or ``critical``: the least that is logged.
-    file : binary file or None
+    file : binary file, LineWriter or None
         Where the lines go; None means stdout.
     worker : int or None
         Which of several workers this process is; told in each line.
@@ -48,12 +60,36 @@ def configure(level: str, file: BinaryIO | None = None, *, worker: int | None = 
             _render_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(file or sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", file or sys.stdout.buffer)),
     )
     root = logging.getLogger()
     root.handlers[:] = [_Handler()]
     root.setLevel(number)
     warnings.showwarning = _log_warning
+    _warned.clear()
+
+
+def configure_process(level: str, *, worker: int | None = None, alone: bool) -> None:
+    """
+    Set the log of a serving process up, on a stdout that may be stuck, closed or full.
+
+    Parameters
+    ----------
+    level, worker
+        As of ``configure``.
+    alone : bool
+        Whether stdout is for the log alone, and what models print goes to stderr; not where children inherit it.
+    """
+    writer = LineWriter(stdout_alone() if alone else sys.stdout.fileno())
+    _writers.append(writer)
+    atexit.register(flush)
+    configure(level, writer, worker=worker)
+
+
+def flush() -> None:
+    """Wait until the lines of a serving process are written, not for long; before it ends by ``os._exit``."""
+    for writer in _writers:
+        writer.close()
 
 
 def log_request(
@@ -121,7 +157,10 @@ def _log_warning(  # noqa: PLR0917 -- positional, as warnings.showwarning is cal
     file: TextIO | None = None,  # noqa: ARG001 -- the names are those of warnings.showwarning
     line: str | None = None,  # noqa: ARG001
 ) -> None:
-    _stdlib.warning(category.__name__, logger="py.warnings", place=f"{filename}:{lineno}")
+    warned = category.__name__, f"{filename}:{lineno}"
+    if warned not in _warned and len(_warned) < _PLACES:
+        _warned.add(warned)
+        _stdlib.warning(warned[0], logger="py.warnings", place=warned[1])
 
 
 def _numbered(worker: int) -> Processor:

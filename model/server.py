@@ -9,7 +9,6 @@ from typing import Final
 import structlog
 import uvloop
 
-from model import logs
 from model.cpus import share
 from model.dataplane import DataPlane
 from model.errors import ArtifactError
@@ -49,7 +48,6 @@ def serve(settings: Settings, link: Link | None = None) -> int:
     int
         Exit code: 0 after a drain, 1 if it could not start.
     """
-    logs.configure(settings.log_level, worker=link.worker if link else None)
     # Models fitted on a frame are given an array where publishing has shown that both are answered alike.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
     if settings.ignored and (link is None or link.worker == 1):

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from model import logs
 from model.batch import expired
 from model.cpus import Share, limit_threads
 from model.errors import DeadlineExceeded
@@ -59,6 +60,7 @@ class Threads:
         ending.join(_END_SECONDS)
         if ending.is_alive():
             _log.warning("a model is still busy; it is left")
+            logs.flush()
             os._exit(0)
 
     def _end(self) -> None:

@@ -32,6 +32,8 @@ class ServerProcess:
         Variables beside those of this process, of which the server's own settings are left out.
     program : sequence of str
         What takes the flags.
+    stderr : int
+        Where stderr goes, as of ``subprocess.Popen``.
 
     Attributes
     ----------
@@ -42,7 +44,11 @@ class ServerProcess:
     """
 
     def __init__(
-        self, *args: str, env: Mapping[str, str] | None = None, program: Sequence[str] = ("-m", "model")
+        self,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "model"),
+        stderr: int = subprocess.STDOUT,
     ) -> None:
         self.log: list[Line] = []
         self.stray: list[str] = []
@@ -54,7 +60,7 @@ class ServerProcess:
             env={**inherited, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -67,19 +73,20 @@ class ServerProcess:
         program: Sequence[str] = ("-m", "model"),
         until: str = "ready",
         timeout_seconds: float = 90,
+        stderr: int = subprocess.STDOUT,
     ) -> Self:
         """
         Start a server and wait for an event in its log.
 
         Parameters
         ----------
-        args, env, program
+        args, env, program, stderr
             As of the class.
         until : str
             The event; ``ready`` comes after every model was loaded, ``listening`` before.
         timeout_seconds : float
         """
-        server = cls(*args, env=env, program=program)
+        server = cls(*args, env=env, program=program, stderr=stderr)
         try:
             server.wait_for(until, timeout_seconds=timeout_seconds)
         except BaseException:

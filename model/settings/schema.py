@@ -144,7 +144,8 @@ class Schema(BaseModel):
     drain_seconds: float = Field(
         5.0,
         ge=0,
-        description="Seconds of answering while unready, between SIGTERM and closing, for the cluster to learn of it.",
+        description="Seconds of answering while unready, between SIGTERM and closing, for the cluster to learn of it; "
+        "above 25, let the cluster grant more than 30 s for the end.",
     )
 
     log_level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)] = Field(

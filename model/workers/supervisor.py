@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import structlog
 
-from model import logs
 from model.errors import ArtifactError
 from model.settings import Settings
 from model.sockets import listen, reserve
@@ -22,6 +21,8 @@ from model.workers.silence import Silence
 
 _STOP_WITHIN_SECONDS: Final = 29.5
 """From the signal to the end of every worker, each of which keeps within Kubernetes' 30 s by itself."""
+_AFTER_DRAIN_SECONDS: Final = 4.5
+"""What a worker needs beyond a drain that is longer than that."""
 _FIRST_WAIT_SECONDS: Final = 0.25
 _LONGEST_WAIT_SECONDS: Final = 30.0
 _DOUBLINGS: Final = 7
@@ -47,7 +48,6 @@ def supervise(settings: Settings) -> int:
     int
         Exit code: 0 after a drain, 1 if it could not start.
     """
-    logs.configure(settings.log_level)
     try:
         return asyncio.run(Supervisor(settings).run())
     except ArtifactError as error:
@@ -93,7 +93,8 @@ class Supervisor:
                 self._stop(drain=False)
             # While a worker or this process has it, clients may connect: the last that stops accepting has to end it.
             self._listener.close()
-            _, late = await asyncio.wait(keepers, timeout=_STOP_WITHIN_SECONDS)
+            longest = max(_STOP_WITHIN_SECONDS, settings.drain_seconds + _AFTER_DRAIN_SECONDS)
+            _, late = await asyncio.wait(keepers, timeout=longest)
             if late:
                 self._kill("it did not stop in time")
             watch.cancel()

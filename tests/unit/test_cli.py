@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from model import __version__, cli
+from model import __version__, cli, logs
 from model.errors import ArtifactError
 from model.settings import Settings
 from model.workers.link import Link
@@ -34,6 +34,7 @@ class Server(ModuleType):
 
 def install(monkeypatch: pytest.MonkeyPatch, fault: Exception | None = None) -> Server:
     server = Server(fault)
+    monkeypatch.setattr(logs, "configure_process", lambda *_, **__: None)  # It takes stdout.
     monkeypatch.setitem(sys.modules, "model.server", server)
     return server
 

@@ -181,6 +181,14 @@ def test_a_warning_is_logged_by_its_place_alone(lines: Lines) -> None:
     assert line["place"] == f"{__file__}:{number + 1}"
 
 
+def test_a_warning_at_the_same_place_is_logged_once(lines: Lines) -> None:
+    for value in range(3):
+        with warnings.catch_warnings():  # At its end Python forgets what it has warned of.
+            warnings.simplefilter("default")
+            warnings.warn(f"odd {value}", UserWarning, stacklevel=1)
+    assert len(lines()) == 1
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [(Path("/models"), "/models"), ("\udcff", "\udcff"), (2**70, 2**70), ({1: "one"}, {"1": "one"}), ({1}, "{1}")],

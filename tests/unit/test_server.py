@@ -15,7 +15,6 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from structlog.testing import capture_logs
 
-from model import logs
 from model.errors import ArtifactError
 from model.server import Server, serve
 from model.settings import Settings
@@ -123,7 +122,6 @@ def test_a_key_that_is_none_is_refused(root: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_start_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "configure", lambda *_, **__: None)
     monkeypatch.setattr("sys.path", ["here"])
     given = settings(tmp_path / "none", code_dir=tmp_path, ignored=("--max_threads",))
     with capture_logs() as log, warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -46,6 +47,16 @@ class Gated(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             if value >= 1:
                 pass_gate(f"{value:g}")
         return X[:, 0].astype(float)
+
+
+class Chatty(Gated):
+    """Prints while it answers, as Python does and as a library of C does."""
+
+    def predict(self, X: Any) -> Any:
+        sys.stdout.write(f"so many rows: {len(X)}\n")
+        sys.stdout.flush()
+        os.write(1, b"and so few columns\n")
+        return super().predict(X)
 
 
 class Heavy(Gated):
