@@ -43,6 +43,7 @@ class Startup:
     def __init__(self, settings: Settings, metrics: Metrics, group: Group) -> None:
         self._born = time.monotonic()
         self._group = group
+        self._default_model = settings.default_model
         keys = read_keys(settings.verify_key)
         self._policy = LoadPolicy(settings.require_manifest, settings.skops_trusted, keys)
         self._default_output = "predict_proba" if settings.predict_proba else None
@@ -72,6 +73,10 @@ class Startup:
         if self.repository.all_ready():
             models = [_label(servable.name, servable.version) for servable in self.repository.servables()]
             self._group.announce("ready", models=models, seconds=seconds)
+            if self._default_model and self._default_model not in self.repository:
+                _log.warning(
+                    "the default model is not there; requests that name none are 404", model=self._default_model
+                )
             return
         index = self.repository.index()
         reasons = {_label(line.name, line.version): line.reason for line in index if line.reason}

@@ -129,3 +129,18 @@ def test_what_cannot_start_ends_with_1(tmp_path: Path, monkeypatch: pytest.Monke
         assert sys.path == [str(tmp_path), "here"]
     assert [entry["log_level"] for entry in log] == ["warning", "error"]
     assert log[0]["flags"] == ["--max_threads"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("default", "told"), [("nobody", ["nobody"]), (None, [])])
+async def test_a_default_model_that_is_not_there_is_told(
+    root: Path, log: Log, default: str | None, told: list[str]
+) -> None:
+    serving = Server(settings(root, enable_grpc=False, default_model=default))
+    running = asyncio.create_task(serving.run())
+    await line(log, "ready")
+    serving._signalled(signal.SIGTERM)
+    await asyncio.wait_for(running, 30)
+    serving.leave()
+    warned = [line for line in log if line["event"].startswith("the default model is not there")]
+    assert [line["model"] for line in warned] == told
