@@ -13,6 +13,7 @@ from typing import Final
 
 from model import __version__
 from model.errors import ArtifactError
+from model.writer import open_standard_streams
 
 COMMANDS: Final = {
     "serve": "serve models over REST and gRPC; the default",
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         With 2 for wrong usage, with 0 after ``--help`` and ``--version``.
     """
+    open_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = _command(arguments)
     try:
@@ -70,9 +72,7 @@ def _command(arguments: Sequence[str]) -> str:
 def _serve(arguments: Sequence[str]) -> int:
     from model.cpus import limit_threads, share  # noqa: PLC0415 -- see the module's docstring
     from model.settings import Settings  # noqa: PLC0415
-    from model.writer import open_standard_streams  # noqa: PLC0415
 
-    open_standard_streams()
     settings = Settings.from_sources(arguments, os.environ)
     from model import logs  # noqa: PLC0415 -- after the settings, whose mistakes are told at once
     from model.workers.link import Link  # noqa: PLC0415

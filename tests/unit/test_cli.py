@@ -141,3 +141,9 @@ def test_the_module_ends_with_the_commands_exit_code() -> None:
     done = run("-m", "model", "--http_port", "x")
     assert done.returncode == 2
     assert "--http_port is 'x'; expected a whole number from 0 to 65535" in done.stderr
+
+
+def test_a_command_whose_output_is_closed_does_its_work() -> None:
+    shell = ["sh", "-c", 'exec "$0" -m model key --id alice >&-', sys.executable]
+    done = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
