@@ -154,7 +154,7 @@ class ModelRepository:
         except ArtifactError as error:
             _log.error("version refused", model=name, version=version, reason=str(error))
             return str(error)
-        except (Exception, SystemExit):  # noqa: BLE001 -- one broken version must not keep the others from loading
+        except (Exception, SystemExit, KeyboardInterrupt):  # noqa: BLE001 -- one broken version leaves the others
             _log.exception("version failed to load", model=name, version=version)
             return "Loading failed; the server's log has the cause."
         for warning in servable.artifact.warnings:

@@ -91,7 +91,8 @@ class Servable:
         """
         try:
             return self.engine.run(table, methods_of(outputs))
-        except (Exception, SystemExit) as error:  # An exit would end the server, and is the model's failure too.
+        # What would end a program is the model's failure too.
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             refusal = (
                 explain(error, self.inputs.as_fitted(table), self.signature) if isinstance(error, Exception) else None
             )

@@ -218,7 +218,9 @@ class TestRunning:
         with pytest.raises(InvalidInput, match="Column 'place' has 'Mars' in row 0, which this model's encoder ref"):
             servable.run(table, outputs(servable))
 
-    @pytest.mark.parametrize("error", [KeyError("secret"), ValueError("secret"), SystemExit("secret")])
+    @pytest.mark.parametrize(
+        "error", [KeyError("secret"), ValueError("secret"), SystemExit("secret"), KeyboardInterrupt("secret")]
+    )
     def test_blames_the_model_otherwise_without_its_words(self, servable: Servable, error: BaseException) -> None:
         broken = replace(servable, engine=Engine(error))
         table = pd.DataFrame({"place": ["north"], "height": [0.5]})
