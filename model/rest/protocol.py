@@ -62,7 +62,7 @@ class Protocol(Exchange):
         """Parse what has come; a head (or a trailer) that never ends is refused."""
         if self._last_words is not None:
             return
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         self._progress = False
         self._read_bytes = len(data)
         self._head_bytes += self._read_bytes
@@ -149,10 +149,7 @@ class Protocol(Exchange):
             super().on_message_complete()
             if self.cycle.response_complete and not self.transport.is_closing():
                 # The answer was there before the rest of the body: only now the connection is idle.
-                self._unset_keepalive_if_required()
-                self.timeout_keep_alive_task = self.loop.call_later(
-                    self.timeout_keep_alive, self.timeout_keep_alive_handler
-                )
+                self._idle_since = self.loop.time()
 
     def _progressed(self) -> None:
         self._progress = True
@@ -177,20 +174,17 @@ class Protocol(Exchange):
 
     def shutdown(self) -> None:
         """Close the connection once it is idle; a request of which a part has come is still answered."""
-        if self._waiting_since is None or self._answering or not self._begun:
+        if self._waiting_since is None or self.answering or not self._begun:
             super().shutdown()
 
     @property
     def idle_since(self) -> float | None:
         """Since when the server waits for this client, in the loop's time; None while it answers a whole request."""
-        if self._waiting_since is not None:
-            return self._waiting_since
-        timer = self.timeout_keep_alive_task
-        return None if self._answering or timer is None else timer.when() - self.timeout_keep_alive
+        return self._waiting_since if self._waiting_since is not None else self._idle_since
 
     def close_if_slow(self, since: float) -> None:
         """
-        Give up on a client that has not sent the whole of its request, or not taken the whole of an answer.
+        Give up on a client that has not sent the whole of its request, not taken the whole of an answer, or asks no more.
 
         Parameters
         ----------
@@ -198,6 +192,9 @@ class Protocol(Exchange):
             The loop's time by which it should have begun.
         """
         self._probe()
+        if self._idle_since is not None and self._idle_since <= self.loop.time() - self.timeout_keep_alive:
+            self.transport.close()
+            return
         if not self.transport.get_write_buffer_size():
             self._sending_since = None
         elif self._sending_since is None:

@@ -136,19 +136,22 @@ class RestServer:
         # A request that lies in a socket's buffer already is read, and is then in flight like the others.
         await asyncio.sleep(_SETTLE_SECONDS)
         await self._finish(grace_seconds)
-        for task in list(self._state.tasks):
-            task.cancel()
+        for connection in self._connections():
+            connection.cancel()
         await self._finish(_CANCELLED_SECONDS)
-        for connection in list(self._state.connections):
+        for connection in self._connections():
             connection.transport.abort()
         self._ticker.cancel()
 
     async def _finish(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while self._state.connections and time.monotonic() < end:
-            for connection in list(self._state.connections):
+            for connection in self._connections():
                 connection.shutdown()
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _connections(self) -> list[Protocol]:
+        return [connection for connection in self._state.connections if isinstance(connection, Protocol)]
 
     def _connect(self) -> Protocol:
         """Make the protocol of a new connection, if need be in the place of one that waits for its client."""
@@ -172,9 +175,8 @@ class RestServer:
         """Do once per second what would cost too much per request."""
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         slow = asyncio.get_running_loop().time() - self._client_seconds
-        for connection in list(self._state.connections):
-            if isinstance(connection, Protocol):
-                _close_if_slow(connection, slow)
+        for connection in self._connections():
+            _close_if_slow(connection, slow)
 
 
 def _close_if_slow(connection: Protocol, since: float) -> None:
