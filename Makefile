@@ -100,9 +100,14 @@ proto: install ## Compile model/grpc/open_inference.proto: its descriptors, and 
 reference: install ## Write docs/settings.md from the settings themselves
 	$(PY) -m model.settings > docs/settings.md
 
+.PHONY: chart-docs
+chart-docs: install ## Write the table of values into the chart's README
+	$(PY) helm/readme.py
+
 .PHONY: verify
-verify: proto reference ## Fail if anything generated is not what its source gives
-	git diff --exit-code -- model/grpc/open_inference.binpb model/grpc/open_inference_pb2.pyi docs/settings.md
+verify: proto reference chart-docs ## Fail if anything generated is not what its source gives
+	git diff --exit-code -- model/grpc/open_inference.binpb model/grpc/open_inference_pb2.pyi docs/settings.md \
+		helm/sklearn-kserve/README.md
 
 .PHONY: bench
 bench: bench-setup ## Measure this server beside others, on two cores for a quarter of an hour (BENCH=--quick: for a look)

@@ -1,0 +1,243 @@
+{{/* The release's name, or the chart's where the two are the same. */}}
+{{- define "sklearn-kserve.fullname" -}}
+{{- ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) | trunc 53 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "sklearn-kserve.selectorLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* Without the versions of chart and app: KServe hands labels on to the pods, and a new chart is no reason to restart them. */}}
+{{- define "sklearn-kserve.labels" -}}
+{{ include "sklearn-kserve.selectorLabels" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "sklearn-kserve.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end -}}
+{{- end -}}
+
+{{- define "sklearn-kserve.serviceAccountName" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "sklearn-kserve.fullname" .) "default" .Values.serviceAccount.create) -}}
+{{- end -}}
+
+{{/*
+What runs: one entry per InferenceService, as JSON under `items`. Each template that makes an object for each of them
+reads this list, so that they can't differ about who is there.
+*/}}
+{{- define "sklearn-kserve.services" -}}
+{{- $values := .Values -}}
+{{- $items := list -}}
+{{- range $model := $values.models -}}
+  {{- /* Not by merge, for which false and 0 are nothing. */ -}}
+  {{- $settings := dict -}}
+  {{- range $each := list $values.settings ($model.settings | default dict) -}}
+    {{- range $name, $value := $each }}{{ $_ := set $settings $name $value }}{{ end -}}
+  {{- end -}}
+  {{- $items = append $items (dict
+    "name" $model.name
+    "model" $model.name
+    "image" (include "sklearn-kserve.image" $)
+    "storageUri" ($model.storageUri | default "")
+    "path" ($model.path | default (printf "/models/%s" $model.name))
+    "replicas" ($model.replicas | default $values.replicas)
+    "resources" ($model.resources | default $values.resources)
+    "settings" $settings
+    "example" ($model.example | default dict)
+  ) -}}
+{{- end -}}
+{{- dict "items" $items | toJson -}}
+{{- end -}}
+
+{{/* The server's flags; numbers by toJson, for Helm itself would print 33554432 as 3.3554432e+07. */}}
+{{- define "sklearn-kserve.args" -}}
+{{- $root := .root -}}
+{{- with .service -}}
+- --model_name={{ .model }}
+- --model_dir={{ ternary "/mnt/models" .path (ne .storageUri "") }}
+{{- range $name, $value := .settings }}
+- --{{ $name }}={{ if kindIs "slice" $value }}{{ join "," $value }}{{ else if kindIs "string" $value }}{{ $value }}{{ else }}{{ toJson $value }}{{ end }}
+{{- end }}
+{{- end }}
+{{- with $root.Values.verification.files }}
+- --verify_key=/etc/sklearn-kserve/verify-keys/{{ join ",/etc/sklearn-kserve/verify-keys/" . }}
+{{- end }}
+{{- if $root.Values.apiKeys.secret }}
+- --api_key_file=/etc/sklearn-kserve/api-keys/{{ $root.Values.apiKeys.file }}
+- --allow_unauthenticated=false
+{{- end }}
+{{- end -}}
+
+{{- define "sklearn-kserve.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+readOnlyRootFilesystem: true
+runAsGroup: {{ .Values.pod.user }}
+runAsNonRoot: true
+runAsUser: {{ .Values.pod.user }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "sklearn-kserve.podSecurityContext" -}}
+fsGroup: {{ .Values.pod.user }}
+runAsGroup: {{ .Values.pod.user }}
+runAsNonRoot: true
+runAsUser: {{ .Values.pod.user }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{/*
+The server's container. KServe makes the first port the Service's port 80, and gives a port named grpc HTTP/2.
+Started once the model has answered its golden rows; alive as long as the event loop turns, whatever the models do.
+No preStop: on SIGTERM the server itself turns unready and goes on answering for drain_seconds.
+*/}}
+{{- define "sklearn-kserve.container" -}}
+{{- $knative := eq .root.Values.mode "Knative" -}}
+name: kserve-container
+image: {{ .service.image }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+args:
+  {{- include "sklearn-kserve.args" . | nindent 2 }}
+env:
+  - name: PROTOCOL
+    value: v2
+  {{- with .service.storageUri }}
+  - name: STORAGE_URI
+    value: {{ . | quote }}
+  {{- end }}
+  {{- with .root.Values.env }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - name: http1
+    containerPort: 8080
+    protocol: TCP
+  {{- if not $knative }}
+  - name: grpc
+    containerPort: 8081
+    protocol: TCP
+  {{- end }}
+startupProbe:
+  httpGet: {path: /v2/health/ready, port: 8080}
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: {{ div (add .root.Values.pod.startupSeconds 1) 2 }}
+readinessProbe:
+  httpGet: {path: /v2/health/ready, port: 8080}
+  periodSeconds: 5
+  timeoutSeconds: 2
+  failureThreshold: 2
+livenessProbe:
+  httpGet: {path: /v2/health/live, port: 8080}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+resources:
+  {{- toYaml .service.resources | nindent 2 }}
+securityContext:
+  {{- include "sklearn-kserve.containerSecurityContext" .root | nindent 2 }}
+volumeMounts:
+  - name: tmp
+    mountPath: /tmp
+  {{- if .root.Values.verification.files }}
+  - name: verify-keys
+    mountPath: /etc/sklearn-kserve/verify-keys
+    readOnly: true
+  {{- end }}
+  {{- if .root.Values.apiKeys.secret }}
+  - name: api-keys
+    mountPath: /etc/sklearn-kserve/api-keys
+    readOnly: true
+  {{- end }}
+{{- end -}}
+
+{{/* A predictor's pod. From the signal the server takes 30 s at most, or its drain and 3 s; 5 s more are the margin. */}}
+{{- define "sklearn-kserve.predictor" -}}
+{{- $values := .root.Values -}}
+{{- $knative := eq $values.mode "Knative" -}}
+minReplicas: {{ .service.replicas }}
+labels:
+  {{- include "sklearn-kserve.selectorLabels" .root | nindent 2 }}
+  app.kubernetes.io/component: predictor
+  {{- with $values.pod.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $values.pod.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+serviceAccountName: {{ include "sklearn-kserve.serviceAccountName" .root }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with $values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $values.pod.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.pod.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.pod.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.pod.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if not $knative }}
+terminationGracePeriodSeconds: {{ add 5 (max 30 (add 3 (ceil .service.settings.drain_seconds))) }}
+deploymentStrategy:
+  type: RollingUpdate
+  rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+securityContext:
+  {{- include "sklearn-kserve.podSecurityContext" .root | nindent 2 }}
+{{- with $values.pod.spreadOver }}
+topologySpreadConstraints:
+  {{- range . }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        app: isvc.{{ $.service.name }}-predictor
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- end }}
+{{- end }}
+containers:
+  - {{ include "sklearn-kserve.container" . | indent 4 | trim }}
+volumes:
+  - name: tmp
+    emptyDir:
+      sizeLimit: {{ $values.pod.tmpSize }}
+  {{- with $values.verification }}
+  {{- if .files }}
+  - name: verify-keys
+    {{- if .configMap }}
+    configMap:
+      name: {{ .configMap }}
+    {{- else }}
+    secret:
+      secretName: {{ .secret }}
+    {{- end }}
+  {{- end }}
+  {{- end }}
+  {{- with $values.apiKeys.secret }}
+  - name: api-keys
+    secret:
+      secretName: {{ . }}
+      defaultMode: 0440
+  {{- end }}
+{{- end -}}

@@ -1,0 +1,199 @@
+"""Every value is described, checked and used; what is wrong is refused in a sentence."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+from helm_python import HelmError, lint
+
+from helm import readme
+from model.settings import Settings
+from tests.deploy.rendering import CASES, CHART, files, values_of
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+CHART_DECIDES = {
+    *("model_dir", "model_name", "model_root", "default_model"),
+    *("host", "http_port", "grpc_port", "enable_grpc", "protocol"),
+    *("verify_key", "api_key_file", "allow_unauthenticated", "ssl_certfile", "ssl_keyfile", "ssl_ca_certs"),
+    "ignored",
+}
+"""Settings of the server that are no values, for the chart gives them or has no place for them."""
+
+
+def leaves(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Yield the path and schema of each value; one with an example is taken as a whole."""
+    schema = resolved(schema)
+    if "properties" not in schema or "examples" in schema:
+        yield path, schema
+        return
+    for name, each in schema["properties"].items():
+        if name != "global":
+            yield from leaves(each, (*path, name))
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    first = schema["allOf"][0] if "allOf" in schema else schema
+    return {**SCHEMA["$defs"][first["$ref"].rsplit("/", 1)[1]], **first} if "$ref" in first else first
+
+
+LEAVES = {".".join(path): schema for path, schema in leaves(SCHEMA)}
+
+
+def get(values: dict[str, Any], path: str) -> Any:
+    for name in path.split("."):
+        values = values.get(name, {})
+    return values
+
+
+def put(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(values)
+    *above, last = path.split(".")
+    inner = changed
+    for name in above:
+        inner = inner.setdefault(name, {})
+    inner[last] = value
+    return changed
+
+
+def others(schema: dict[str, Any], now: Any) -> list[Any]:
+    """Return what the schema allows besides the value that is there now."""
+    kind = schema.get("type")
+    if "examples" in schema:
+        found = schema["examples"]
+    elif "enum" in schema:
+        found = schema["enum"]
+    elif kind == "boolean":
+        found = [True, False]
+    else:
+        assert kind in {"integer", "number"}, f"the schema gives no example: {schema}"
+        found = [each for each in (now + 1, now - 1) if schema.get("minimum", each) <= each]
+    return [each for each in found if each != now]
+
+
+def test_every_value_has_a_sentence_of_its_own() -> None:
+    sentences = readme.sentences((CHART / "values.yaml").read_text())
+    assert set(sentences) == set(LEAVES)
+    assert [text for text in sentences.values() if not re.fullmatch(r"[A-Z].*\.", text)] == []
+    assert len(set(sentences.values())) == len(sentences)
+
+
+def test_the_readme_tells_the_values_as_they_are() -> None:
+    assert (CHART / "README.md").read_text() == readme.readme(), "run `make chart-docs`"
+
+
+def test_the_schema_lets_nothing_in_that_it_does_not_name() -> None:
+    def open_objects(node: Any, path: str) -> Iterator[str]:
+        if isinstance(node, dict):
+            if "properties" in node and node.get("additionalProperties") is not False and node.get("type") == "object":
+                yield path
+            for key, each in node.items():
+                yield from open_objects(each, f"{path}/{key}")
+
+    assert list(open_objects(SCHEMA, "")) == []
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_an_unknown_value_is_refused(path: str) -> None:
+    above, _, name = path.rpartition(".")
+    wrong = put({}, f"{above}.{name}Typo".lstrip("."), "x")
+    with pytest.raises(HelmError, match=f"{name}Typo"):
+        files(wrong)
+
+
+def test_values_nest_no_deeper_than_two() -> None:
+    assert max(path.count(".") for path in LEAVES) <= 1
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_a_value_changes_what_is_rendered(path: str) -> None:
+    for case in CASES:
+        values = values_of(case)
+        before = files(values)
+        now = get(values, path) or get(DEFAULTS, path)
+        for other in others(LEAVES[path], now):
+            try:
+                after = files(put(values, path, other))
+            except HelmError:
+                continue  # the value does not go with this case
+            if {**after, "NOTES.txt": ""} != {**before, "NOTES.txt": ""}:
+                return
+    pytest.fail(f"{path} changes no object in any of {[*CASES]}")
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_an_example_is_what_the_schema_allows(path: str) -> None:
+    schema = {**LEAVES[path], "$defs": SCHEMA["$defs"]}
+    for example in schema.get("examples", []):
+        jsonschema_rs.Draft7Validator(schema).validate(example)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lint_finds_nothing(case: str) -> None:
+    report = lint(CHART, values_of(case), strict=True)
+    assert report["errors"] == []
+    assert [each for each in report["messages"] if each["error"] != "icon is recommended"] == []
+
+
+# --- the server's settings
+
+
+def test_settings_are_the_servers_own_but_those_that_the_chart_decides() -> None:
+    assert set(SCHEMA["$defs"]["settings"]["properties"]) == set(Settings.model_fields) - CHART_DECIDES
+
+
+@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - CHART_DECIDES))
+def test_a_setting_is_checked_as_the_server_checks_it(name: str) -> None:
+    field = Settings.model_json_schema()["properties"][name]
+    field = next((each for each in field.get("anyOf", [field]) if each.get("type") != "null"), field)
+    expected = {key: value for key, value in field.items() if key not in {"default", "description", "format", "title"}}
+    assert SCHEMA["$defs"]["settings"]["properties"][name] == expected
+
+
+# --- refusals
+
+STORED = {"name": "iris", "storageUri": "s3://models/iris"}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"models": [STORED, STORED]}, "models names 'iris' twice"),
+        ({"models": [{**STORED, "path": "/srv"}]}, "'iris' has both storageUri and path"),
+        ({"verification": {"configMap": "a", "secret": "b", "files": ["k"]}}, "both configMap and secret"),
+        ({"verification": {"configMap": "a"}}, "nothing would be verified"),
+        ({"verification": {"files": ["k"]}}, "keys that come from nowhere"),
+        ({"settings": {"enable_repository_api": True}}, "without API keys that would be everybody"),
+        ({"models": [{**STORED, "settings": {"enable_repository_api": True}}]}, "without API keys"),
+    ],
+)
+def test_what_excludes_each_other_is_refused_in_a_sentence(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(HelmError, match=re.escape(sentence)) as refusal:
+        files(values)
+    assert re.search(r"[;:] .+\.$", str(refusal.value).strip()), "the sentence says what to do"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"settings": {"http_port": 9000}},
+        {"settings": {"max_rows": 0}},
+        {"image": {"digest": "sha256:abc"}},
+        {"models": []},
+        {"models": [{"name": "Iris"}]},
+        {"models": [{"name": "iris", "storageUri": "iris"}]},
+        {"pod": {"user": 0}},
+        {"mode": "RawDeployment"},
+        {"podDisruptionBudget": {"maxUnavailable": 0}},
+        {"replicas": 0},
+    ],
+    ids=json.dumps,
+)
+def test_what_can_not_be_is_refused_by_the_schema(values: dict[str, Any]) -> None:
+    with pytest.raises(HelmError, match="values don't meet the specifications of the schema"):
+        files(values)
