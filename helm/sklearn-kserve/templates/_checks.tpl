@@ -14,4 +14,37 @@
   {{- if and (or .configMap .secret) (not .files) }}{{ fail "verification names keys' ConfigMap or Secret but no files in it, so nothing would be verified; list the file names in verification.files." }}{{ end -}}
   {{- if and .files (not (or .configMap .secret)) }}{{ fail "verification.files names keys that come from nowhere; say which ConfigMap or Secret holds them in verification.configMap or verification.secret." }}{{ end -}}
 {{- end -}}
+{{- if and .Values.route.enabled (eq .Values.mode "Knative") }}{{ fail "route.enabled is for mode Standard; Knative routes to its revisions itself: turn route.enabled off." }}{{ end -}}
+{{- if .Values.canary.enabled }}{{ include "sklearn-kserve.canaryChecks" . }}{{ end -}}
+{{- end -}}
+
+{{- define "sklearn-kserve.canaryChecks" -}}
+{{- $mode := .Values.mode -}}
+{{- $route := .Values.route -}}
+{{- $replicas := .Values.replicas -}}
+{{- $stable := dict -}}
+{{- range .Values.models }}{{ if eq .name (include "sklearn-kserve.canaryOf" $) }}{{ $stable = . }}{{ end }}{{ end -}}
+{{- with .Values.canary -}}
+  {{- if and (not .model) (gt (len $.Values.models) 1) }}{{ fail "canary.enabled with several models leaves open whose canary it is; name one of them in canary.model." }}{{ end -}}
+  {{- if not $stable }}{{ fail (printf "canary.model is '%s', and models has none of that name; name one of them." .model) }}{{ end -}}
+  {{- if not (or .storageUri .path .imageTag .imageDigest) }}{{ fail "canary.enabled without anything that differs from the stable; say canary.storageUri or canary.path for another artifact, canary.imageTag or canary.imageDigest for another server." }}{{ end -}}
+  {{- if and .storageUri .path }}{{ fail "canary has both storageUri and path; say storageUri for an artifact that KServe fetches, or path for one that the image carries." }}{{ end -}}
+  {{- if and .mirror (eq (int .weight) 100) }}{{ fail "canary.mirror with canary.weight 100 would send the canary its own requests twice; set one of them lower." }}{{ end -}}
+  {{- if ne .method "route" -}}
+    {{- if .header }}{{ fail (printf "canary.header needs canary.method route, and it is %s; leave canary.header empty or change the method." .method) }}{{ end -}}
+    {{- if .mirror }}{{ fail (printf "canary.mirror needs canary.method route, and it is %s; set canary.mirror to 0 or change the method." .method) }}{{ end -}}
+  {{- end -}}
+  {{- if eq .method "route" -}}
+    {{- if eq $mode "Knative" }}{{ fail "canary.method is route, and Knative routes to its revisions itself; use canary.method knative in mode Knative." }}{{ end -}}
+    {{- if not $route.enabled }}{{ fail "canary.method route splits by the release's own HTTPRoute, and there is none; set route.enabled, route.domain and the route's gateway." }}{{ end -}}
+  {{- else if eq .method "native" -}}
+    {{- if eq $mode "Knative" }}{{ fail "canary.method is native, and KServe refuses spec.canary in Knative mode; use canary.method knative." }}{{ end -}}
+    {{- if $route.enabled }}{{ fail "canary.method native splits by KServe's own HTTPRoute, which route.enabled turns off; turn route.enabled off, or use canary.method route." }}{{ end -}}
+    {{- if not $stable.storageUri }}{{ fail (printf "canary.method native needs a stable with a storageUri, and '%s' comes from the image; give it a storageUri, or use canary.method route." $stable.name) }}{{ end -}}
+    {{- if .path }}{{ fail "canary.method native inherits the stable's storageUri, so canary.path would not be read; use canary.storageUri, or canary.method route." }}{{ end -}}
+  {{- else -}}
+    {{- if ne $mode "Knative" }}{{ fail "canary.method knative sets canaryTrafficPercent, which KServe ignores in mode Standard; use canary.method route." }}{{ end -}}
+    {{- if .replicas }}{{ fail "canary.replicas has no meaning for Knative, which scales each revision by its traffic; leave it 0." }}{{ end -}}
+  {{- end -}}
+{{- end -}}
 {{- end -}}

@@ -25,11 +25,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{/*
-What runs: one entry per InferenceService, as JSON under `items`. Each template that makes an object for each of them
-reads this list, so that they can't differ about who is there.
+What runs: an entry for each model, and one for the canary, as JSON under `items`. Each template that makes an object for
+each of them reads this list, so that they can't differ about who is there. By `route` the canary is an InferenceService
+`<model>-canary` of its own; by `native` KServe gives its Deployment and Service the same names. In Knative mode it is
+the model's next revision.
 */}}
 {{- define "sklearn-kserve.services" -}}
 {{- $values := .Values -}}
+{{- $canary := $values.canary -}}
 {{- $items := list -}}
 {{- range $model := $values.models -}}
   {{- /* Not by merge, for which false and 0 are nothing. */ -}}
@@ -37,7 +40,8 @@ reads this list, so that they can't differ about who is there.
   {{- range $each := list $values.settings ($model.settings | default dict) -}}
     {{- range $name, $value := $each }}{{ $_ := set $settings $name $value }}{{ end -}}
   {{- end -}}
-  {{- $items = append $items (dict
+  {{- $stable := dict
+    "track" "stable"
     "name" $model.name
     "model" $model.name
     "image" (include "sklearn-kserve.image" $)
@@ -47,9 +51,41 @@ reads this list, so that they can't differ about who is there.
     "resources" ($model.resources | default $values.resources)
     "settings" $settings
     "example" ($model.example | default dict)
-  ) -}}
+  -}}
+  {{- if not (and $canary.enabled (eq $model.name (include "sklearn-kserve.canaryOf" $))) -}}
+    {{- $items = append $items $stable -}}
+  {{- else -}}
+    {{- $image := dict "Chart" $.Chart "Values" (dict "image" (dict
+      "repository" $values.image.repository
+      "tag" ($canary.imageTag | default $values.image.tag)
+      "digest" (ternary $values.image.digest $canary.imageDigest (and (empty $canary.imageTag) (empty $canary.imageDigest)))
+    )) -}}
+    {{- $other := mustMergeOverwrite (dict) $stable (dict
+      "track" "canary"
+      "name" (printf "%s-canary" $model.name)
+      "image" (include "sklearn-kserve.image" $image)
+      "path" ($canary.path | default $stable.path)
+      "replicas" ($canary.replicas | default $stable.replicas)
+    ) -}}
+    {{- $_ := set $other "storageUri" (ternary "" ($canary.storageUri | default $stable.storageUri) (ne $canary.path "")) -}}
+    {{- if eq $canary.method "knative" -}}
+      {{- $items = append $items (set $other "name" $model.name) -}}
+    {{- else -}}
+      {{- $items = concat $items (list $stable $other) -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 {{- dict "items" $items | toJson -}}
+{{- end -}}
+
+{{/* The model that the canary is of. */}}
+{{- define "sklearn-kserve.canaryOf" -}}
+{{- .Values.canary.model | default (first .Values.models).name -}}
+{{- end -}}
+
+{{/* Under KServe's own host for the model, so that clients don't notice who routes. */}}
+{{- define "sklearn-kserve.host" -}}
+{{ .service.model }}-{{ .root.Release.Namespace }}.{{ .root.Values.route.domain }}
 {{- end -}}
 
 {{/* The server's flags; numbers by toJson, for Helm itself would print 33554432 as 3.3554432e+07. */}}
@@ -76,18 +112,18 @@ allowPrivilegeEscalation: false
 capabilities:
   drop: [ALL]
 readOnlyRootFilesystem: true
-runAsGroup: {{ .Values.pod.user }}
+runAsGroup: {{ int64 .Values.pod.user }}
 runAsNonRoot: true
-runAsUser: {{ .Values.pod.user }}
+runAsUser: {{ int64 .Values.pod.user }}
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
 {{- define "sklearn-kserve.podSecurityContext" -}}
-fsGroup: {{ .Values.pod.user }}
-runAsGroup: {{ .Values.pod.user }}
+fsGroup: {{ int64 .Values.pod.user }}
+runAsGroup: {{ int64 .Values.pod.user }}
 runAsNonRoot: true
-runAsUser: {{ .Values.pod.user }}
+runAsUser: {{ int64 .Values.pod.user }}
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}
@@ -161,7 +197,6 @@ volumeMounts:
 {{- define "sklearn-kserve.predictor" -}}
 {{- $values := .root.Values -}}
 {{- $knative := eq $values.mode "Knative" -}}
-minReplicas: {{ .service.replicas }}
 labels:
   {{- include "sklearn-kserve.selectorLabels" .root | nindent 2 }}
   app.kubernetes.io/component: predictor
