@@ -160,11 +160,11 @@ def test_a_setting_is_checked_as_the_server_checks_it(name: str) -> None:
 
 # --- refusals
 
-STORED = {"name": "iris", "storageUri": "s3://models/iris"}
-ROUTED = {"models": [STORED], "route": {"enabled": True}}
-CANARY = {"enabled": True, "storageUri": "s3://models/iris/2"}
-NATIVE = {**CANARY, "method": "native"}
-KNATIVE = {**CANARY, "method": "knative"}
+STORED: dict[str, Any] = {"name": "iris", "storageUri": "s3://models/iris"}
+ROUTED: dict[str, Any] = {"models": [STORED], "route": {"enabled": True}}
+CANARY: dict[str, Any] = {"enabled": True, "storageUri": "s3://models/iris/2"}
+NATIVE: dict[str, Any] = {**CANARY, "method": "native"}
+KNATIVE: dict[str, Any] = {**CANARY, "method": "knative"}
 
 
 @pytest.mark.parametrize(
@@ -193,6 +193,23 @@ KNATIVE = {**CANARY, "method": "knative"}
         ({"models": [STORED], "canary": {**NATIVE, "storageUri": "", "path": "/b"}}, "canary.path would not be read"),
         ({"models": [STORED], "canary": KNATIVE}, "which KServe ignores in mode Standard"),
         ({"mode": "Knative", "models": [STORED], "canary": {**KNATIVE, "replicas": 2}}, "scales each revision"),
+        ({"mode": "Knative", "autoscaling": {"class": "hpa"}}, "Knative scales by itself"),
+        ({"autoscaling": {"class": "hpa", "cpu": 0}}, "without anything to scale by"),
+        ({"autoscaling": {"class": "hpa", "inFlight": 8}}, "KServe's HPA knows CPU and memory alone"),
+        ({"autoscaling": {"class": "hpa", "queueDepth": 8}}, "KServe's HPA knows CPU and memory alone"),
+        (
+            {"replicas": 6, "autoscaling": {"class": "hpa"}},
+            "'penguins' has 6 replicas to begin with, and autoscaling.maxReplicas is 5",
+        ),
+        ({"autoscaling": {"class": "keda"}, "resources": {"requests": {"cpu": None}}}, "'penguins' requests no cpu"),
+        (
+            {"autoscaling": {"class": "hpa", "memory": 80}, "resources": {"requests": {"memory": None}}},
+            "requests no memory",
+        ),
+        (
+            {"models": [STORED], "canary": NATIVE, "autoscaling": {"class": "hpa"}},
+            "KServe gives a native canary fixed pods",
+        ),
     ],
 )
 def test_what_excludes_each_other_is_refused_in_a_sentence(values: dict[str, Any], sentence: str) -> None:

@@ -16,6 +16,23 @@
 {{- end -}}
 {{- if and .Values.route.enabled (eq .Values.mode "Knative") }}{{ fail "route.enabled is for mode Standard; Knative routes to its revisions itself: turn route.enabled off." }}{{ end -}}
 {{- if .Values.canary.enabled }}{{ include "sklearn-kserve.canaryChecks" . }}{{ end -}}
+{{- if ne .Values.autoscaling.class "none" }}{{ include "sklearn-kserve.autoscalingChecks" . }}{{ end -}}
+{{- end -}}
+
+{{- define "sklearn-kserve.autoscalingChecks" -}}
+{{- with .Values.autoscaling -}}
+  {{- if eq $.Values.mode "Knative" }}{{ fail (printf "autoscaling.class is %s, and Knative scales by itself; leave it none in mode Knative." .class) }}{{ end -}}
+  {{- if and $.Values.canary.enabled (eq $.Values.canary.method "native") }}{{ fail "autoscaling with canary.method native: KServe gives a native canary fixed pods and takes them off the stable's; use canary.method route, whose canary is scaled for itself." }}{{ end -}}
+  {{- if not (or .cpu .memory .inFlight .queueDepth) }}{{ fail (printf "autoscaling.class is %s without anything to scale by; set one of cpu, memory, inFlight and queueDepth." .class) }}{{ end -}}
+  {{- if and (eq .class "hpa") (or .inFlight .queueDepth) }}{{ fail "autoscaling by requests: KServe's HPA knows CPU and memory alone; use autoscaling.class keda or external." }}{{ end -}}
+  {{- $scaling := . -}}
+  {{- range $service := (include "sklearn-kserve.services" $ | fromJson).items -}}
+    {{- if gt (int $service.replicas) (int $scaling.maxReplicas) }}{{ fail (printf "autoscaling: '%s' has %d replicas to begin with, and autoscaling.maxReplicas is %d; raise the one or lower the other." $service.name (int $service.replicas) (int $scaling.maxReplicas)) }}{{ end -}}
+    {{- range $resource := list "cpu" "memory" -}}
+      {{- if and (get $scaling $resource) (not (dig "requests" $resource "" $service.resources)) }}{{ fail (printf "autoscaling.%s is a share of what is requested, and '%s' requests no %s; add it to resources.requests." $resource $service.name $resource) }}{{ end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "sklearn-kserve.canaryChecks" -}}
