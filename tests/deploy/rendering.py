@@ -78,7 +78,8 @@ def _custom(kind: str, group: str) -> tuple[str, jsonschema_rs.Validator] | None
     if not path.exists():
         return None
     schema = _closed(json.loads(path.read_text()))
-    schema["properties"]["metadata"] = {"type": "object"}
+    # Not every CRD names what every object has.
+    schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
     return schema["apiVersion"], jsonschema_rs.Draft202012Validator(schema)
 
 

@@ -138,7 +138,7 @@ def test_an_example_is_what_the_schema_allows(path: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_lint_finds_nothing(case: str) -> None:
-    report = lint(CHART, values_of(case), strict=True)
+    report = lint(CHART, values_of(case), strict=True, namespace="ml")
     assert report["errors"] == []
     assert [each for each in report["messages"] if each["error"] != "icon is recommended"] == []
 
@@ -165,6 +165,8 @@ ROUTED: dict[str, Any] = {"models": [STORED], "route": {"enabled": True}}
 CANARY: dict[str, Any] = {"enabled": True, "storageUri": "s3://models/iris/2"}
 NATIVE: dict[str, Any] = {**CANARY, "method": "native"}
 KNATIVE: dict[str, Any] = {**CANARY, "method": "knative"}
+
+AUTH: dict[str, Any] = {"enabled": True, "issuer": "https://login.example.com", "allow": [{"methods": ["GET"]}]}
 
 
 @pytest.mark.parametrize(
@@ -193,6 +195,12 @@ KNATIVE: dict[str, Any] = {**CANARY, "method": "knative"}
         ({"models": [STORED], "canary": {**NATIVE, "storageUri": "", "path": "/b"}}, "canary.path would not be read"),
         ({"models": [STORED], "canary": KNATIVE}, "which KServe ignores in mode Standard"),
         ({"mode": "Knative", "models": [STORED], "canary": {**KNATIVE, "replicas": 2}}, "scales each revision"),
+        ({"mode": "Knative", "auth": AUTH}, "auth.enabled is for mode Standard"),
+        ({"auth": {**AUTH, "issuer": ""}}, "without an issuer trusts nobody"),
+        ({"auth": {**AUTH, "jwksUri": "https://a", "jwks": "{}"}}, "auth has both jwksUri and jwks"),
+        ({"auth": {**AUTH, "allow": []}}, "denies everybody everything"),
+        ({"auth": {**AUTH, "gateway": False, "pods": False}}, "asks nowhere"),
+        ({"auth": {**AUTH, "allow": [{"models": ["walrus"]}]}}, "has a rule for 'walrus'"),
         ({"mode": "Knative", "autoscaling": {"class": "hpa"}}, "Knative scales by itself"),
         ({"autoscaling": {"class": "hpa", "cpu": 0}}, "without anything to scale by"),
         ({"autoscaling": {"class": "hpa", "inFlight": 8}}, "KServe's HPA knows CPU and memory alone"),

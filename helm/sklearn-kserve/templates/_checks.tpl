@@ -17,6 +17,24 @@
 {{- if and .Values.route.enabled (eq .Values.mode "Knative") }}{{ fail "route.enabled is for mode Standard; Knative routes to its revisions itself: turn route.enabled off." }}{{ end -}}
 {{- if .Values.canary.enabled }}{{ include "sklearn-kserve.canaryChecks" . }}{{ end -}}
 {{- if ne .Values.autoscaling.class "none" }}{{ include "sklearn-kserve.autoscalingChecks" . }}{{ end -}}
+{{- if .Values.auth.enabled }}{{ include "sklearn-kserve.authChecks" . }}{{ end -}}
+{{- end -}}
+
+{{- define "sklearn-kserve.authChecks" -}}
+{{- $names := list -}}
+{{- range .Values.models }}{{ $names = append $names .name }}{{ end -}}
+{{- with .Values.auth -}}
+  {{- if eq $.Values.mode "Knative" }}{{ fail "auth.enabled is for mode Standard; Knative's activator and queue-proxy stand between the mesh and the server: turn it off and ask at your own gateway." }}{{ end -}}
+  {{- if not .issuer }}{{ fail "auth.enabled without an issuer trusts nobody; say in auth.issuer whose tokens are good." }}{{ end -}}
+  {{- if and .jwksUri .jwks }}{{ fail "auth has both jwksUri and jwks; Istio takes one: leave the other empty." }}{{ end -}}
+  {{- if not .allow }}{{ fail "auth.enabled without a rule denies everybody everything; say in auth.allow who may call what, if only [{methods: [GET, POST]}] for every good token." }}{{ end -}}
+  {{- if not (or .gateway .pods) }}{{ fail "auth.enabled with neither auth.gateway nor auth.pods asks nowhere; turn one of them on." }}{{ end -}}
+  {{- range .allow -}}
+    {{- range .models -}}
+      {{- if not (has . $names) }}{{ fail (printf "auth.allow has a rule for '%s', and models has none of that name; name one of: %s." . (join ", " $names)) }}{{ end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "sklearn-kserve.autoscalingChecks" -}}

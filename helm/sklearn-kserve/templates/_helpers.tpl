@@ -193,19 +193,36 @@ volumeMounts:
   {{- end }}
 {{- end -}}
 
-{{/* A predictor's pod. From the signal the server takes 30 s at most, or its drain and 3 s; 5 s more are the margin. */}}
+{{/* Seconds from the signal to the server's end: 30 at most, or its drain and 3. */}}
+{{- define "sklearn-kserve.endsWithin" -}}
+{{ max 30 (add 3 (ceil .settings.drain_seconds)) }}
+{{- end -}}
+
+{{/* A predictor's pod. */}}
 {{- define "sklearn-kserve.predictor" -}}
 {{- $values := .root.Values -}}
 {{- $knative := eq $values.mode "Knative" -}}
 labels:
   {{- include "sklearn-kserve.selectorLabels" .root | nindent 2 }}
   app.kubernetes.io/component: predictor
+  {{- if include "sklearn-kserve.sidecar" .root }}
+  sidecar.istio.io/inject: "true"
+  {{- end }}
   {{- with $values.pod.labels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with $values.pod.annotations }}
+{{- if or (include "sklearn-kserve.sidecar" .root) $values.pod.annotations }}
 annotations:
+  {{- if include "sklearn-kserve.sidecar" .root }}
+  # The sidecar stays for as long as the server answers, and hands its metrics on, merged with its own, at port 15020.
+  proxy.istio.io/config: '{"holdApplicationUntilProxyStarts": true, "terminationDrainDuration": "{{ include "sklearn-kserve.endsWithin" .service }}s"}'
+  prometheus.io/path: /metrics
+  prometheus.io/port: "8080"
+  prometheus.io/scrape: "true"
+  {{- end }}
+  {{- with $values.pod.annotations }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 serviceAccountName: {{ include "sklearn-kserve.serviceAccountName" .root }}
 automountServiceAccountToken: false
@@ -232,7 +249,7 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- if not $knative }}
-terminationGracePeriodSeconds: {{ add 5 (max 30 (add 3 (ceil .service.settings.drain_seconds))) }}
+terminationGracePeriodSeconds: {{ add 5 (include "sklearn-kserve.endsWithin" .service) }}
 deploymentStrategy:
   type: RollingUpdate
   rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
@@ -303,4 +320,82 @@ scaleDown:
   stabilizationWindowSeconds: {{ .Values.autoscaling.calmSeconds }}
   policies:
     - {type: Pods, value: 1, periodSeconds: 60}
+{{- end -}}
+
+{{- define "sklearn-kserve.sidecar" -}}
+{{- if and .Values.auth.enabled .Values.auth.pods }}true{{ end -}}
+{{- end -}}
+
+{{/* The rules of auth.allow as Istio's; at the Gateway for the hosts of the models, in a pod for its own model (.model). */}}
+{{- define "sklearn-kserve.allowRules" -}}
+{{- $root := .root -}}
+{{- $own := .model | default "" -}}
+{{- range $rule := $root.Values.auth.allow }}
+{{- $models := list }}
+{{- range $root.Values.models }}{{ if has .name ($rule.models | default (list .name)) }}{{ $models = append $models .name }}{{ end }}{{ end }}
+{{- if or (not $own) (has $own $models) }}
+- from:
+    - source:
+        requestPrincipals: [{{ printf "%s/*" $root.Values.auth.issuer | quote }}]
+  {{- if or (not $own) $rule.methods $rule.paths }}
+  to:
+    - operation:
+        {{- if not $own }}
+        hosts:
+          {{- range $models }}
+          {{- $host := include "sklearn-kserve.host" (dict "root" $root "service" (dict "model" .)) }}
+          - {{ $host | quote }}
+          - {{ printf "%s:*" $host | quote }}
+          {{- end }}
+        {{- end }}
+        {{- with $rule.methods }}
+        methods: {{ toJson . }}
+        {{- end }}
+        {{- with $rule.paths }}
+        paths: {{ toJson . }}
+        {{- end }}
+  {{- end }}
+  {{- with $rule.claims }}
+  when:
+    {{- range $claim, $values := . }}
+    - key: {{ printf "request.auth.claims[%s]" $claim | quote }}
+      values: {{ toJson $values }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What nobody does through the mesh, whatever the token: listing, loading and unloading of artifacts. */}}
+{{- define "sklearn-kserve.repositoryPaths" -}}
+["/v2/repository/*", "/inference.GRPCInferenceService/Repository*"]
+{{- end -}}
+
+{{/* Policies reach a Gateway from its own namespace alone. */}}
+{{- define "sklearn-kserve.atGateway" -}}
+targetRefs:
+  - group: gateway.networking.k8s.io
+    kind: Gateway
+    name: {{ .Values.route.gateway }}
+{{- end -}}
+
+{{- define "sklearn-kserve.atPods" -}}
+selector:
+  matchLabels:
+    {{- include "sklearn-kserve.selectorLabels" . | nindent 4 }}
+    app.kubernetes.io/component: predictor
+{{- end -}}
+
+{{/* Names and labels of a policy at the Gateway, where other releases have theirs, or at the pods. */}}
+{{- define "sklearn-kserve.policyMeta" -}}
+{{- $suffix := ternary (printf "-%s" (.suffix | default "")) "" (ne (.suffix | default "") "") -}}
+{{- if eq .place "gateway" -}}
+name: {{ include "sklearn-kserve.fullname" .root }}-{{ .root.Release.Namespace }}{{ $suffix }}
+namespace: {{ .root.Values.route.gatewayNamespace }}
+{{- else -}}
+name: {{ include "sklearn-kserve.fullname" .root }}{{ $suffix }}
+namespace: {{ .root.Release.Namespace }}
+{{- end }}
+labels:
+  {{- include "sklearn-kserve.labels" .root | nindent 2 }}
 {{- end -}}

@@ -1,0 +1,215 @@
+"""Istio's policies: what is rendered, and whom it lets through by Istio's rules of evaluation."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.deploy.rendering import CASES, files, objects, of_kind, predictor, values_of
+
+ISSUER = "https://login.example.com"
+IRIS, CHURN = "iris-ml.models.example.com", "churn-ml.models.example.com"
+GRPC = "/inference.GRPCInferenceService"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as a proxy sees it; the claims are those of a good token, None without one."""
+
+    path: str
+    host: str = IRIS
+    method: str = "POST"
+    claims: dict[str, list[str]] | None = field(default_factory=dict)
+    issuer: str = ISSUER
+
+
+def like(pattern: str, text: str) -> bool:
+    """Compare as Istio does: the whole, or the beginning or end where there is a star."""
+    if pattern.endswith("*"):
+        return text.startswith(pattern[:-1])
+    if pattern.startswith("*"):
+        return text.endswith(pattern[1:])
+    return text == pattern
+
+
+def matches(rule: dict[str, Any], request: Request) -> bool:
+    """Whether a rule is for the request: one of each list, all of the kinds."""
+    principal = "" if request.claims is None else f"{request.issuer}/somebody"
+    sources = [each["source"]["requestPrincipals"] for each in rule.get("from", [])]
+    if sources and not any(principal and like(each, principal) for source in sources for each in source):
+        return False
+    seen = {"hosts": request.host, "methods": request.method, "paths": request.path}
+    operations = [each["operation"] for each in rule.get("to", [])]
+    if operations and not any(
+        all(any(like(pattern, seen[key]) for pattern in patterns) for key, patterns in operation.items())
+        for operation in operations
+    ):
+        return False
+    for condition in rule.get("when", []):
+        claim = condition["key"].removeprefix("request.auth.claims[").removesuffix("]")
+        if not set((request.claims or {}).get(claim, [])) & set(condition["values"]):
+            return False
+    return True
+
+
+def passes(policies: list[dict[str, Any]], request: Request) -> bool:
+    """Whether policies that select a workload let a request pass: no DENY, and some ALLOW where there is any."""
+
+    def any_rule(action: str) -> bool:
+        chosen = [each["spec"] for each in policies if each["spec"]["action"] == action]
+        return any(matches(rule, request) for spec in chosen for rule in spec.get("rules", []))
+
+    allows = [each for each in policies if each["spec"]["action"] == "ALLOW"]
+    return not any_rule("DENY") and (not allows or any_rule("ALLOW"))
+
+
+def policies(case: str, place: str) -> list[dict[str, Any]]:
+    """Return the policies on the Gateway, or on the pods of an InferenceService."""
+    every = of_kind("AuthorizationPolicy", values_of(case)).values()
+    if place == "gateway":
+        return [each for each in every if "targetRefs" in each["spec"]]
+    labels = {**predictor(values_of(case), place)["labels"], "app": f"isvc.{place}-predictor"}
+    selectors = ((each, each["spec"].get("selector")) for each in every)
+    return [each for each, chosen in selectors if chosen and chosen["matchLabels"].items() <= labels.items()]
+
+
+def test_should_not_render_when_disabled() -> None:
+    assert [each["kind"] for each in objects() if each["apiVersion"].startswith("security.istio.io")] == []
+    assert "annotations" not in predictor()
+    assert "sidecar.istio.io/inject" not in predictor()["labels"]
+
+
+# --- whom they let through
+
+SCIENTIST: dict[str, list[str]] = {"groups": ["sales", "data-science"]}
+CALLER: dict[str, list[str]] = {"scope": ["infer"]}
+
+
+@pytest.mark.parametrize("place", ["gateway", "pods"])
+@pytest.mark.parametrize(
+    ("request_", "good"),
+    [
+        (Request("/v2/models/iris/infer", claims=SCIENTIST), True),
+        (Request(f"{GRPC}/ModelInfer", claims=SCIENTIST), True),
+        (Request("/v2/models/iris/infer", claims=None), False),
+        (Request("/v2/models/iris/infer", claims={}), False),
+        (Request("/v2/models/iris/infer", claims={"groups": ["sales"]}), False),
+        (Request("/v2/models/iris/infer", claims=SCIENTIST, issuer="https://evil.example.com"), False),
+        (Request("/v2/models/churn/infer", host=CHURN, claims=CALLER), True),
+        (Request(f"{GRPC}/ModelInfer", host=CHURN, claims=CALLER), True),
+        (Request("/v2/models/churn", host=CHURN, method="GET", claims=CALLER), False),
+        (Request("/v2/models/churn/infer", host=CHURN, method="GET", claims=CALLER), False),
+        (Request("/v2/models/churn/infer", host=IRIS, claims=CALLER), False),
+        (Request(f"{GRPC}/ModelInfer", host=IRIS, claims=CALLER), False),
+        (Request("/v2/health/ready", method="GET", claims={}), True),
+        (Request("/v2/health/ready", method="GET", claims=None), False),
+        (Request("/v2/repository/index", claims=SCIENTIST), False),
+        (Request("/v2/repository/models/iris/load", claims=SCIENTIST), False),
+        (Request(f"{GRPC}/RepositoryModelLoad", claims=SCIENTIST), False),
+    ],
+    ids=str,
+)
+def test_who_may_call_what(place: str, request_: Request, good: bool) -> None:  # noqa: FBT001
+    at = place if place == "gateway" else request_.host.removesuffix("-ml.models.example.com")
+    assert passes(policies("auth", at), request_) is good
+
+
+def test_a_host_may_be_called_with_its_port() -> None:
+    for host, good in ((f"{IRIS}:8443", True), (f"{IRIS}.evil.com", False), ("other.models.example.com", False)):
+        assert (
+            passes(policies("auth", "gateway"), Request("/v2/models/iris/infer", host=host, claims=SCIENTIST)) is good
+        )
+
+
+def test_the_canarys_pods_ask_as_the_stables_do() -> None:
+    found = policies("auth", "iris-canary")
+    assert passes(found, Request("/v2/models/iris/infer", claims=SCIENTIST))
+    assert not passes(found, Request("/v2/models/iris/infer", claims=CALLER))
+
+
+@pytest.mark.parametrize("place", ["gateway", "iris"])
+def test_without_its_rules_everything_is_denied(place: str) -> None:
+    left = [each for each in policies("auth", place) if "-allow" not in each["metadata"]["name"]]
+    assert len(left) == 2
+    assert not passes(left, Request("/v2/models/iris/infer", claims=SCIENTIST))
+
+
+# --- tokens and certificates
+
+
+def test_tokens_are_asked_for_at_the_gateway_and_in_the_pods() -> None:
+    gateway, pods = of_kind("RequestAuthentication", values_of("auth")).values()
+    assert gateway["metadata"]["namespace"] == "gateways"
+    assert gateway["spec"]["targetRefs"] == [
+        {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "models"},
+    ]
+    assert pods["spec"]["selector"]["matchLabels"].items() <= predictor(values_of("auth"), "iris")["labels"].items()
+    for each in (gateway, pods):
+        (rule,) = each["spec"]["jwtRules"]
+        assert rule == {
+            "issuer": ISSUER,
+            "jwksUri": f"{ISSUER}/.well-known/jwks.json",
+            "audiences": ["models.example.com"],
+            "forwardOriginalToken": True,
+        }
+
+
+def test_without_pods_there_is_neither_a_sidecar_nor_mutual_tls() -> None:
+    values = values_of("auth-gateway")
+    assert of_kind("PeerAuthentication", values) == {}
+    assert "sidecar.istio.io/inject" not in predictor(values)["labels"]
+    assert {each["metadata"]["namespace"] for each in of_kind("AuthorizationPolicy", values).values()} == {"kserve"}
+    (asked,) = of_kind("RequestAuthentication", values).values()
+    assert "keys" in asked["spec"]["jwtRules"][0]["jwks"]
+
+
+def test_without_the_gateway_nothing_is_put_on_it() -> None:
+    values = values_of("auth")
+    values["auth"]["gateway"] = False
+    assert {each["metadata"]["namespace"] for each in objects(values)} == {"ml"}
+
+
+def test_the_pods_take_mutual_tls_alone() -> None:
+    (peers,) = of_kind("PeerAuthentication", values_of("auth")).values()
+    assert peers["spec"]["mtls"] == {"mode": "STRICT"}
+    assert predictor(values_of("auth"), "iris")["labels"]["sidecar.istio.io/inject"] == "true"
+
+
+def test_the_sidecar_outlives_the_server() -> None:
+    values = {**values_of("auth"), "settings": {"drain_seconds": 60}}
+    annotations = predictor(values, "iris")["annotations"]
+    assert '"terminationDrainDuration": "63s"' in annotations["proxy.istio.io/config"]
+    assert predictor(values, "iris")["terminationGracePeriodSeconds"] == 68
+    assert annotations["example.com/owner"] == "risk"
+
+
+def test_metrics_and_istiod_are_let_through_the_closed_network() -> None:
+    (policy,) = of_kind("NetworkPolicy", values_of("auth")).values()
+    assert [port["port"] for port in policy["spec"]["ingress"][1]["ports"]] == [15020]
+    assert [15012] in [[port["port"] for port in rule["ports"]] for rule in policy["spec"]["egress"]]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_gateways_namespace_may_call(case: str) -> None:
+    values = values_of(case)
+    namespace = values.get("route", {}).get("gatewayNamespace", "kserve")
+    for policy in of_kind("NetworkPolicy", values).values():
+        peers = [each.get("namespaceSelector", {}).get("matchLabels") for each in policy["spec"]["ingress"][0]["from"]]
+        assert {"kubernetes.io/metadata.name": namespace} in peers
+
+
+def test_pods_of_helm_test_are_left_out_where_they_would_be_turned_away() -> None:
+    assert of_kind("Pod", values_of("auth")) == {}
+    assert of_kind("Pod", values_of("auth-gateway"))
+
+
+# --- notes
+
+
+def test_the_notes_say_what_a_caller_needs_and_what_istio_has_to_do() -> None:
+    notes = files(values_of("auth"))["NOTES.txt"]
+    assert "DECODE_AND_MERGE_SLASHES" in notes
+    assert '--header "Authorization: Bearer $TOKEN"' in notes
+    assert "helm test demo" not in notes
+    assert "Nothing asks callers" not in notes
+    assert "Only the Gateway asks" in files(values_of("auth-gateway"))["NOTES.txt"]
