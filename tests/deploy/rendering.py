@@ -115,6 +115,9 @@ def pods(rendered: list[Object]) -> dict[str, Object]:
             case "InferenceService":
                 if "containers" in each["spec"]["predictor"]:
                     found[label] = each["spec"]["predictor"]
+            case "ServingRuntime" | "ClusterServingRuntime":
+                # The rest of the pod is the InferenceService's to say.
+                found[label] = {"automountServiceAccountToken": False, **each["spec"]}
             case "Pod":
                 found[label] = each["spec"]
             case "CronJob":

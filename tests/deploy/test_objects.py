@@ -62,8 +62,9 @@ def test_every_object_is_the_releases_and_in_its_namespace(case: str) -> None:
         labels = each["metadata"]["labels"]
         assert labels["app.kubernetes.io/instance"] == "demo"
         assert labels["app.kubernetes.io/name"] == "sklearn-kserve"
-        place = each["spec"] if "targetRefs" in each.get("spec", {}) else {}
-        assert each["metadata"]["namespace"] == ("ml" if not place else gateway_namespace(case))
+        at_gateway = "targetRefs" in each.get("spec", {})
+        place = gateway_namespace(case) if at_gateway else None if each["kind"].startswith("Cluster") else "ml"
+        assert each["metadata"].get("namespace") == place
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -94,7 +95,8 @@ def test_the_server_takes_the_flags_that_it_is_given(case: str, tmp_path: Path) 
         for directory in ("verify-keys", "api-keys"):
             (tmp_path / directory).mkdir(exist_ok=True)
             (tmp_path / directory / name).write_text(keys.get(name, ""))
-    for pod in pods([each for each in objects(values_of(case)) if each["kind"] == "InferenceService"]).values():
+    served = {"InferenceService", "ServingRuntime", "ClusterServingRuntime"}
+    for pod in pods([each for each in objects(values_of(case)) if each["kind"] in served]).values():
         arguments = [each.replace("/etc/sklearn-kserve", str(tmp_path)) for each in pod["containers"][0]["args"]]
         settings = Settings.from_sources(arguments, IMAGE_ENVIRONMENT)
         assert settings.require_manifest

@@ -165,7 +165,12 @@ ROUTED: dict[str, Any] = {"models": [STORED], "route": {"enabled": True}}
 CANARY: dict[str, Any] = {"enabled": True, "storageUri": "s3://models/iris/2"}
 NATIVE: dict[str, Any] = {**CANARY, "method": "native"}
 KNATIVE: dict[str, Any] = {**CANARY, "method": "knative"}
-
+BY_RUNTIME: dict[str, Any] = {
+    **ROUTED,
+    "runtime": {"create": True},
+    "models": [{**STORED, "format": "sklearn"}],
+}
+OTHER: dict[str, Any] = {**STORED, "format": "onnx"}
 AUTH: dict[str, Any] = {"enabled": True, "issuer": "https://login.example.com", "allow": [{"methods": ["GET"]}]}
 
 
@@ -177,6 +182,14 @@ AUTH: dict[str, Any] = {"enabled": True, "issuer": "https://login.example.com", 
         ({"verification": {"configMap": "a", "secret": "b", "files": ["k"]}}, "both configMap and secret"),
         ({"verification": {"configMap": "a"}}, "nothing would be verified"),
         ({"verification": {"files": ["k"]}}, "keys that come from nowhere"),
+        ({"models": [{"name": "a", "format": "onnx"}]}, "a format and no storageUri"),
+        ({"models": [{**STORED, "format": "onnx", "settings": {"max_rows": 1}}]}, "a format and settings"),
+        ({"models": [{**STORED, "format": "sklearn"}]}, "KServe's own would take it"),
+        ({"models": [{**STORED, "runtime": "a"}]}, "has runtime and no format"),
+        ({"models": [{**STORED, "protocol": "v1"}]}, "has protocol and no format"),
+        ({**BY_RUNTIME, "canary": {"enabled": True, "imageTag": "2"}}, "whose image and paths it does not choose"),
+        ({**ROUTED, "models": [OTHER], "canary": CANARY}, "names a model by its InferenceService"),
+        ({"models": [OTHER], "autoscaling": {"class": "keda", "inFlight": 4}}, "does not count them under our names"),
         ({"settings": {"enable_repository_api": True}}, "without API keys that would be everybody"),
         ({"models": [{**STORED, "settings": {"enable_repository_api": True}}]}, "without API keys"),
         ({**ROUTED, "mode": "Knative"}, "route.enabled is for mode Standard"),

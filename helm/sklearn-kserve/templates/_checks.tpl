@@ -1,10 +1,21 @@
 {{/* What the schema can't see: values that exclude or need one another. Each refusal says what to do. */}}
 {{- define "sklearn-kserve.checks" -}}
 {{- $names := list -}}
-{{- range .Values.models -}}
+{{- range $model := .Values.models -}}
+{{- with $model -}}
   {{- if has .name $names }}{{ fail (printf "models names '%s' twice; each model is an InferenceService of its own: give each its name." .name) }}{{ end -}}
   {{- $names = append $names .name -}}
+  {{- if .format -}}
+    {{- if not .storageUri }}{{ fail (printf "models: '%s' has a format and no storageUri; a runtime serves what KServe fetches: say where it is." .name) }}{{ end -}}
+    {{- if .settings }}{{ fail (printf "models: '%s' has a format and settings; a runtime's settings are one for all: say them in settings, or leave format out." .name) }}{{ end -}}
+    {{- if and (eq .format "sklearn") (not .runtime) (not $.Values.runtime.create) }}{{ fail (printf "models: '%s' has format sklearn and no runtime, so KServe's own would take it; set runtime.create, name a runtime, or leave format out." .name) }}{{ end -}}
+  {{- else -}}
+    {{- range $field := list "formatVersion" "runtime" "protocol" -}}
+      {{- if get $model $field }}{{ fail (printf "models: '%s' has %s and no format, so no runtime is asked; say its format, or leave %s out." $model.name $field $field) }}{{ end -}}
+    {{- end -}}
+  {{- end -}}
   {{- if and .storageUri .path }}{{ fail (printf "models: '%s' has both storageUri and path; say storageUri for a model that KServe fetches, or path for one that the image carries." .name) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- range (include "sklearn-kserve.services" . | fromJson).items -}}
   {{- if and .settings.enable_repository_api (not $.Values.apiKeys.secret) }}{{ fail "settings.enable_repository_api lets clients load and unload models, and without API keys that would be everybody; name the keys' Secret in apiKeys.secret." }}{{ end -}}
@@ -46,6 +57,7 @@
   {{- $scaling := . -}}
   {{- range $service := (include "sklearn-kserve.services" $ | fromJson).items -}}
     {{- if gt (int $service.replicas) (int $scaling.maxReplicas) }}{{ fail (printf "autoscaling: '%s' has %d replicas to begin with, and autoscaling.maxReplicas is %d; raise the one or lower the other." $service.name (int $service.replicas) (int $scaling.maxReplicas)) }}{{ end -}}
+    {{- if and (not $service.ours) (or $scaling.inFlight $scaling.queueDepth) }}{{ fail (printf "autoscaling by requests: '%s' is served by a runtime that does not count them under our names; use cpu, or a release of its own." $service.name) }}{{ end -}}
     {{- range $resource := list "cpu" "memory" -}}
       {{- if and (get $scaling $resource) (not (dig "requests" $resource "" $service.resources)) }}{{ fail (printf "autoscaling.%s is a share of what is requested, and '%s' requests no %s; add it to resources.requests." $resource $service.name $resource) }}{{ end -}}
     {{- end -}}
@@ -64,6 +76,8 @@
   {{- if not $stable }}{{ fail (printf "canary.model is '%s', and models has none of that name; name one of them." .model) }}{{ end -}}
   {{- if not (or .storageUri .path .imageTag .imageDigest) }}{{ fail "canary.enabled without anything that differs from the stable; say canary.storageUri or canary.path for another artifact, canary.imageTag or canary.imageDigest for another server." }}{{ end -}}
   {{- if and .storageUri .path }}{{ fail "canary has both storageUri and path; say storageUri for an artifact that KServe fetches, or path for one that the image carries." }}{{ end -}}
+  {{- if and $stable.format (or .path .imageTag .imageDigest) }}{{ fail (printf "canary: '%s' is served by a runtime, whose image and paths it does not choose; say canary.storageUri." $stable.name) }}{{ end -}}
+  {{- if and $stable.format (eq .method "route") (not (and (eq $stable.format "sklearn") (not $stable.runtime))) }}{{ fail (printf "canary: '%s' is served by a runtime that names a model by its InferenceService, so a second one would have another name; use canary.method native." $stable.name) }}{{ end -}}
   {{- if and .mirror (eq (int .weight) 100) }}{{ fail "canary.mirror with canary.weight 100 would send the canary its own requests twice; set one of them lower." }}{{ end -}}
   {{- if ne .method "route" -}}
     {{- if .header }}{{ fail (printf "canary.header needs canary.method route, and it is %s; leave canary.header empty or change the method." .method) }}{{ end -}}

@@ -51,7 +51,16 @@ the model's next revision.
     "resources" ($model.resources | default $values.resources)
     "settings" $settings
     "example" ($model.example | default dict)
+    "format" ($model.format | default "")
+    "formatVersion" ($model.formatVersion | default "")
+    "runtime" ($model.runtime | default (ternary (include "sklearn-kserve.fullname" $) "" (and $values.runtime.create (eq ($model.format | default "") "sklearn"))))
+    "protocol" ($model.protocol | default "v2")
+    "logger" ($model.logger | default dict)
+    "batcher" ($model.batcher | default dict)
+    "transformer" ($model.transformer | default dict)
+    "explainer" ($model.explainer | default dict)
   -}}
+  {{- $_ := set $stable "ours" (or (empty $stable.format) (and $values.runtime.create (eq $stable.runtime (include "sklearn-kserve.fullname" $)))) -}}
   {{- if not (and $canary.enabled (eq $model.name (include "sklearn-kserve.canaryOf" $))) -}}
     {{- $items = append $items $stable -}}
   {{- else -}}
@@ -143,7 +152,7 @@ args:
 env:
   - name: PROTOCOL
     value: v2
-  {{- with .service.storageUri }}
+  {{- with ternary "" .service.storageUri (hasKey .service "template") }}
   - name: STORAGE_URI
     value: {{ . | quote }}
   {{- end }}
@@ -248,13 +257,29 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .service.logger }}
+logger:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .service.batcher }}
+batcher:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- if not $knative }}
-terminationGracePeriodSeconds: {{ add 5 (include "sklearn-kserve.endsWithin" .service) }}
 deploymentStrategy:
   type: RollingUpdate
   rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+{{- if .service.ours }}
+terminationGracePeriodSeconds: {{ add 5 (include "sklearn-kserve.endsWithin" .service) }}
 securityContext:
   {{- include "sklearn-kserve.podSecurityContext" .root | nindent 2 }}
+{{- else }}
+# A runtime that is not ours has a user of its own.
+securityContext:
+  runAsNonRoot: true
+  seccompProfile:
+    type: RuntimeDefault
+{{- end }}
 {{- with $values.pod.spreadOver }}
 topologySpreadConstraints:
   {{- range . }}
@@ -268,30 +293,55 @@ topologySpreadConstraints:
   {{- end }}
 {{- end }}
 {{- end }}
+{{- if .service.format }}
+model:
+  modelFormat:
+    name: {{ .service.format }}
+    {{- with .service.formatVersion }}
+    version: {{ . | quote }}
+    {{- end }}
+  {{- with .service.runtime }}
+  runtime: {{ . }}
+  {{- end }}
+  {{- if and .service.ours (eq .service.track "canary") }}
+  # The runtime names a model by its InferenceService; clients know the canary by the stable's name.
+  args: [--model_name={{ .service.model }}]
+  {{- end }}
+  protocolVersion: {{ .service.protocol }}
+  storageUri: {{ .service.storageUri | quote }}
+  resources:
+    {{- toYaml .service.resources | nindent 4 }}
+{{- else }}
 containers:
   - {{ include "sklearn-kserve.container" . | indent 4 | trim }}
 volumes:
-  - name: tmp
-    emptyDir:
-      sizeLimit: {{ $values.pod.tmpSize }}
-  {{- with $values.verification }}
-  {{- if .files }}
-  - name: verify-keys
-    {{- if .configMap }}
-    configMap:
-      name: {{ .configMap }}
-    {{- else }}
-    secret:
-      secretName: {{ .secret }}
-    {{- end }}
+  {{- include "sklearn-kserve.volumes" .root | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The server's volumes; whole directories, so that what changes in a Secret or ConfigMap reaches the server. */}}
+{{- define "sklearn-kserve.volumes" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: {{ .Values.pod.tmpSize }}
+{{- with .Values.verification }}
+{{- if .files }}
+- name: verify-keys
+  {{- if .configMap }}
+  configMap:
+    name: {{ .configMap }}
+  {{- else }}
+  secret:
+    secretName: {{ .secret }}
   {{- end }}
-  {{- end }}
-  {{- with $values.apiKeys.secret }}
-  - name: api-keys
-    secret:
-      secretName: {{ . }}
-      defaultMode: 0440
-  {{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.apiKeys.secret }}
+- name: api-keys
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
 {{- end -}}
 
 {{/* The metrics of an HPA, KServe's or ours, as far as they are a pod's own resources. */}}
