@@ -84,7 +84,7 @@ def test_every_pod_fits_pod_security_restricted(case: str) -> None:
             assert context["seccompProfile"] == {"type": "RuntimeDefault"}
             assert {"cpu", "memory", "ephemeral-storage"} >= set(each["resources"]["limits"]) >= {"cpu", "memory"}
         for volume in pod.get("volumes", []):
-            assert set(volume) - {"name"} <= {"configMap", "secret", "emptyDir"}
+            assert set(volume) - {"name"} <= {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}
             assert "sizeLimit" in volume.get("emptyDir", {"sizeLimit": ""})
 
 

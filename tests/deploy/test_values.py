@@ -171,6 +171,7 @@ BY_RUNTIME: dict[str, Any] = {
     "models": [{**STORED, "format": "sklearn"}],
 }
 OTHER: dict[str, Any] = {**STORED, "format": "onnx"}
+RETRAINING: dict[str, Any] = {"enabled": True, "image": "trainer:1", "configMap": "training", "claim": "models"}
 AUTH: dict[str, Any] = {"enabled": True, "issuer": "https://login.example.com", "allow": [{"methods": ["GET"]}]}
 
 
@@ -190,6 +191,15 @@ AUTH: dict[str, Any] = {"enabled": True, "issuer": "https://login.example.com", 
         ({**BY_RUNTIME, "canary": {"enabled": True, "imageTag": "2"}}, "whose image and paths it does not choose"),
         ({**ROUTED, "models": [OTHER], "canary": CANARY}, "names a model by its InferenceService"),
         ({"models": [OTHER], "autoscaling": {"class": "keda", "inFlight": 4}}, "does not count them under our names"),
+        ({"retraining": {**RETRAINING, "image": ""}}, "retraining.enabled without image"),
+        ({"retraining": {**RETRAINING, "configMap": ""}}, "retraining.enabled without configMap"),
+        ({"retraining": {**RETRAINING, "claim": ""}}, "retraining.enabled without claim"),
+        ({"retraining": RETRAINING}, "retraining.claim is 'models', and no model looks there"),
+        (
+            {"models": [{"name": "a", "storageUri": "pvc://models/a"}], "retraining": RETRAINING},
+            "no model looks there for new versions",
+        ),
+        ({"verification": {"secret": "a", "files": ["b"]}, "retraining": RETRAINING}, "that nobody has signed"),
         ({"settings": {"enable_repository_api": True}}, "without API keys that would be everybody"),
         ({"models": [{**STORED, "settings": {"enable_repository_api": True}}]}, "without API keys"),
         ({**ROUTED, "mode": "Knative"}, "route.enabled is for mode Standard"),

@@ -29,6 +29,7 @@
 {{- if .Values.canary.enabled }}{{ include "sklearn-kserve.canaryChecks" . }}{{ end -}}
 {{- if ne .Values.autoscaling.class "none" }}{{ include "sklearn-kserve.autoscalingChecks" . }}{{ end -}}
 {{- if .Values.auth.enabled }}{{ include "sklearn-kserve.authChecks" . }}{{ end -}}
+{{- if .Values.retraining.enabled }}{{ include "sklearn-kserve.retrainingChecks" . }}{{ end -}}
 {{- end -}}
 
 {{- define "sklearn-kserve.authChecks" -}}
@@ -95,5 +96,20 @@
     {{- if ne $mode "Knative" }}{{ fail "canary.method knative sets canaryTrafficPercent, which KServe ignores in mode Standard; use canary.method route." }}{{ end -}}
     {{- if .replicas }}{{ fail "canary.replicas has no meaning for Knative, which scales each revision by its traffic; leave it 0." }}{{ end -}}
   {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sklearn-kserve.retrainingChecks" -}}
+{{- with .Values.retraining -}}
+  {{- range $name := list "image" "configMap" "claim" -}}
+    {{- if not (get $.Values.retraining $name) }}{{ fail (printf "retraining.enabled without %s; say in retraining.%s which one it is." $name $name) }}{{ end -}}
+  {{- end -}}
+  {{- if $.Values.verification.files }}{{ fail "retraining publishes versions that nobody has signed, and verification loads signed ones alone; sign them in a job of your own, or turn one of the two off." }}{{ end -}}
+  {{- $prefix := printf "pvc://%s/" .claim -}}
+  {{- $watched := false -}}
+  {{- range (include "sklearn-kserve.services" $ | fromJson).items -}}
+    {{- if and (hasPrefix $prefix .storageUri) .settings.watch_seconds }}{{ $watched = true }}{{ end -}}
+  {{- end -}}
+  {{- if not $watched }}{{ fail (printf "retraining.claim is '%s', and no model looks there for new versions; give one the storageUri %s<its name>, and settings.watch_seconds above 0." .claim $prefix) }}{{ end -}}
 {{- end -}}
 {{- end -}}

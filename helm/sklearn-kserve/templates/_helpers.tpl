@@ -449,3 +449,15 @@ namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "sklearn-kserve.labels" .root | nindent 2 }}
 {{- end -}}
+
+{{- define "sklearn-kserve.dnsRule" -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ .Values.networkPolicy.dnsNamespace }}
+  ports:
+    - port: 53
+      protocol: UDP
+    - port: 53
+      protocol: TCP
+{{- end -}}
