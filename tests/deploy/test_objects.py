@@ -8,9 +8,22 @@ from typing import Any
 import pytest
 import yaml
 
+import model
 from model.server import STOP_WITHIN_SECONDS
 from model.settings import Settings
-from tests.deploy.rendering import CASES, ROOT, container, faults, files, objects, of_kind, pods, predictor, values_of
+from tests.deploy.rendering import (
+    CASES,
+    CHART,
+    ROOT,
+    container,
+    faults,
+    files,
+    objects,
+    of_kind,
+    pods,
+    predictor,
+    values_of,
+)
 
 IMAGE_ENVIRONMENT = {"SKLEARN_KSERVE_HOST": "0.0.0.0", "SKLEARN_KSERVE_ALLOW_UNAUTHENTICATED": "true"}
 STORED = {"models": [{"name": "iris", "storageUri": "s3://models/iris"}]}
@@ -114,6 +127,12 @@ def test_without_values_the_model_of_the_image_is_served() -> None:
     assert f"--model_dir=/models/{trained}" in arguments
     assert f"--model_name={trained}" in arguments
     assert [each["name"] for each in container()["env"]] == ["PROTOCOL"]
+
+
+def test_the_chart_serves_by_the_image_of_its_own_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == model.__version__
+    assert container()["image"].endswith(f":{model.__version__}")
 
 
 def test_a_model_from_a_store_is_fetched_by_kserve() -> None:

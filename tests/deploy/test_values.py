@@ -10,10 +10,12 @@ import jsonschema_rs
 import pytest
 import yaml
 from helm_python import HelmError, lint
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from helm import readme
 from model.settings import Settings
-from tests.deploy.rendering import CASES, CHART, files, values_of
+from tests.deploy.rendering import CASES, CHART, faults, files, objects, values_of
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -127,6 +129,36 @@ def test_a_value_changes_what_is_rendered(path: str) -> None:
                 return
     # Where each value of it goes with other values alone, a refusal that names it shows that it is read.
     assert any(path in refusal for refusal in refusals), f"{path} changes no object in any of {[*CASES]}"
+
+
+REFUSAL = r"execution error at \(sklearn-kserve/templates/inferenceservice\.yaml:1:\d+\): [^\n]+[;:] [^\n]+\."
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a feature's values with some of all the others changed."""
+    values = values_of(draw(st.sampled_from([*CASES])))
+    for path in draw(st.lists(st.sampled_from([*LEAVES]), max_size=8, unique=True)):
+        now = get(values, path) or get(DEFAULTS, path)
+        if found := others(LEAVES[path], now):
+            values = put(values, path, draw(st.sampled_from(found)))
+    return values
+
+
+@given(mixtures())
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_any_mixture_of_values_is_valid_or_refused_in_a_sentence(values: dict[str, Any]) -> None:
+    rendered: list[dict[str, Any]] = []
+    refusal = ""
+    try:
+        rendered = objects(values)
+    except HelmError as error:
+        refusal = str(error).strip()
+    # A template that fails in any other way fails with a call and a place, and without a word for the operator.
+    assert bool(rendered) != bool(re.fullmatch(REFUSAL, refusal)), refusal
+    assert [fault for each in rendered for fault in faults(each)] == []
+    names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("path", LEAVES)
