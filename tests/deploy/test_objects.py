@@ -210,6 +210,12 @@ def test_each_model_is_counted_and_spread_for_itself() -> None:
         assert [each["labelSelector"]["matchLabels"] for each in spread] == [mine, mine]
 
 
+def test_knative_may_scale_a_model_to_zero() -> None:
+    assert predictor(values_of("knative"), "iris")["minReplicas"] == 0
+    values = {"mode": "Knative", "replicas": 2, "models": [{"name": "a"}, {"name": "b", "replicas": 0}]}
+    assert [predictor(values, name)["minReplicas"] for name in "ab"] == [2, 0]
+
+
 @pytest.mark.parametrize(
     ("kind", "off"),
     [

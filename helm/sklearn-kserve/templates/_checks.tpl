@@ -18,6 +18,7 @@
 {{- end -}}
 {{- end -}}
 {{- range (include "sklearn-kserve.services" . | fromJson).items -}}
+  {{- if and (lt (int .replicas) 1) (eq $.Values.mode "Standard") }}{{ fail (printf "'%s' has 0 replicas, and mode Standard does not start pods when requests come; give it 1, or use mode Knative." .name) }}{{ end -}}
   {{- if and .settings.enable_repository_api (not $.Values.apiKeys.secret) }}{{ fail "settings.enable_repository_api lets clients load and unload models, and without API keys that would be everybody; name the keys' Secret in apiKeys.secret." }}{{ end -}}
 {{- end -}}
 {{- with .Values.verification -}}

@@ -47,7 +47,7 @@ the model's next revision.
     "image" (include "sklearn-kserve.image" $)
     "storageUri" ($model.storageUri | default "")
     "path" ($model.path | default (printf "/models/%s" $model.name))
-    "replicas" ($model.replicas | default $values.replicas)
+    "replicas" (ternary $model.replicas $values.replicas (hasKey $model "replicas"))
     "resources" ($model.resources | default $values.resources)
     "settings" $settings
     "example" ($model.example | default dict)
