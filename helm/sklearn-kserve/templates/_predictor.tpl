@@ -1,0 +1,116 @@
+{{/* Seconds from the signal to the server's end: 30 at most, or its drain and 3. */}}
+{{- define "sklearn-kserve.endsWithin" -}}
+{{ max 30 (add 3 (ceil .settings.drain_seconds)) }}
+{{- end -}}
+
+{{/* A predictor's pod. */}}
+{{- define "sklearn-kserve.predictor" -}}
+{{- $values := .root.Values -}}
+{{- $knative := eq $values.mode "Knative" -}}
+labels:
+  {{- include "sklearn-kserve.selectorLabels" .root | nindent 2 }}
+  app.kubernetes.io/component: predictor
+  {{- if include "sklearn-kserve.sidecar" .root }}
+  sidecar.istio.io/inject: "true"
+  {{- end }}
+  {{- with $values.pod.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- if or (include "sklearn-kserve.sidecar" .root) $values.pod.annotations }}
+annotations:
+  {{- if include "sklearn-kserve.sidecar" .root }}
+  # The sidecar stays for as long as the server answers, and hands its metrics on, merged with its own, at port 15020.
+  proxy.istio.io/config: '{"holdApplicationUntilProxyStarts": true, "terminationDrainDuration": "{{ include "sklearn-kserve.endsWithin" .service }}s"}'
+  prometheus.io/path: /metrics
+  prometheus.io/port: "8080"
+  prometheus.io/scrape: "true"
+  {{- end }}
+  {{- with $values.pod.annotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+serviceAccountName: {{ include "sklearn-kserve.serviceAccountName" .root }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with $values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $values.pod.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.pod.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.pod.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.pod.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .service.logger }}
+logger:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .service.batcher }}
+batcher:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if not $knative }}
+deploymentStrategy:
+  type: RollingUpdate
+  rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+{{- if .service.ours }}
+terminationGracePeriodSeconds: {{ add 5 (include "sklearn-kserve.endsWithin" .service) }}
+securityContext:
+  {{- include "sklearn-kserve.podSecurityContext" .root | nindent 2 }}
+{{- else }}
+# A runtime that is not ours has a user of its own.
+securityContext:
+  runAsNonRoot: true
+  seccompProfile:
+    type: RuntimeDefault
+{{- end }}
+{{- with $values.pod.spreadOver }}
+topologySpreadConstraints:
+  {{- range . }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        app: isvc.{{ $.service.name }}-predictor
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- if .service.format }}
+model:
+  modelFormat:
+    name: {{ .service.format }}
+    {{- with .service.formatVersion }}
+    version: {{ . | quote }}
+    {{- end }}
+  {{- with .service.runtime }}
+  runtime: {{ . }}
+  {{- end }}
+  {{- if and .service.ours (eq .service.track "canary") }}
+  # The runtime names a model by its InferenceService; clients know the canary by the stable's name.
+  args: [--model_name={{ .service.model }}]
+  {{- end }}
+  protocolVersion: {{ .service.protocol }}
+  storageUri: {{ .service.storageUri | quote }}
+  resources:
+    {{- toYaml .service.resources | nindent 4 }}
+{{- else }}
+containers:
+  - {{ include "sklearn-kserve.container" . | indent 4 | trim }}
+volumes:
+  {{- include "sklearn-kserve.volumes" .root | nindent 2 }}
+{{- end }}
+{{- end -}}
