@@ -57,6 +57,16 @@ run: install ## Train the penguins model unless there is one, and serve it on 12
 test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system' -n $(TEST_PROCESSES) --dist loadfile --cov
 
+.PHONY: test-system
+test-system: install ## Run the tests with parts that are not on PyPI: installs Debian's prometheus and prometheus-alertmanager
+	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
+		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
+		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update --quiet=2; \
+		$$sudo apt-get install --quiet=2 --yes --no-install-recommends prometheus prometheus-alertmanager; fi
+	$(PY) -m pytest -m system
+
 .PHONY: chaos
 chaos: install ## Run the long forms of the tests under fire, for about half an hour: overload, slow clients, soak, swaps, fuzzing
 	SKLEARN_KSERVE_TEST_CHAOS=1 $(PY) -m pytest -m 'not system' tests/reliability tests/fuzz
