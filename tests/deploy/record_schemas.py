@@ -36,6 +36,10 @@ SOURCES = {
     "github.com/kedacore/keda/v2@v2.21.0": {
         "config/crd/bases/keda.sh_scaledobjects.yaml": {"ScaledObject": "v1alpha1"},
     },
+    "github.com/prometheus-operator/prometheus-operator@v0.85.0": {
+        "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml": {"PodMonitor": "v1"},
+        "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml": {"PrometheusRule": "v1"},
+    },
 }
 WORTH_SHARING = 300
 """Characters of JSON from which a part that occurs again goes under `$defs`."""

@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from tests.deploy.promql import MONITORING, ROOT, alerts
+from tests.deploy.rendering import of_kind, values_of
 from tests.reliability.parts import publish_flowers
 from tests.servers import ServerProcess
 
@@ -46,6 +47,13 @@ def run(*command: str | Path, text: str | None = None) -> str:
 
 def test_prometheus_takes_the_rules() -> None:
     assert "32 rules found" in run(tool("promtool"), "check", "rules", MONITORING / "rules.yaml")
+
+
+def test_prometheus_takes_the_rules_of_a_release(tmp_path: Path) -> None:
+    (found,) = of_kind("PrometheusRule", values_of("monitoring")).values()
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(yaml.safe_dump(found["spec"]))
+    assert "32 rules found" in run(tool("promtool"), "check", "rules", rules)
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)

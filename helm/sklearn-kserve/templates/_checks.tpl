@@ -27,6 +27,15 @@
   {{- if and .files (not (or .configMap .secret)) }}{{ fail "verification.files names keys that come from nowhere; say which ConfigMap or Secret holds them in verification.configMap or verification.secret." }}{{ end -}}
 {{- end -}}
 {{- if and .Values.route.enabled (eq .Values.mode "Knative") }}{{ fail "route.enabled is for mode Standard; Knative routes to its revisions itself: turn route.enabled off." }}{{ end -}}
+{{- if or .Values.monitoring.podMonitor .Values.monitoring.rules -}}
+  {{- $ours := false -}}
+  {{- range (include "sklearn-kserve.services" . | fromJson).items }}{{ $ours = or $ours .ours }}{{ end -}}
+  {{- if not $ours }}{{ fail "monitoring.podMonitor and monitoring.rules are about our server, and every model of this release is served by another's runtime; turn them off, and watch that runtime by its own metrics." }}{{ end -}}
+{{- end -}}
+{{- if and .Values.monitoring.podMonitor .Values.apiKeys.secret -}}
+  {{- if include "sklearn-kserve.sidecar" . }}{{ fail "monitoring.podMonitor would see the sidecars' metrics alone, for they read the server's without a key and apiKeys.secret asks for one; leave apiKeys.secret empty and let auth ask, or turn auth.pods off." }}{{ end -}}
+  {{- if not .Values.monitoring.keySecret }}{{ fail "monitoring.podMonitor would be answered with 401, for apiKeys.secret asks for keys at /metrics as well; name a Secret with one in monitoring.keySecret." }}{{ end -}}
+{{- end -}}
 {{- if .Values.canary.enabled }}{{ include "sklearn-kserve.canaryChecks" . }}{{ end -}}
 {{- if ne .Values.autoscaling.class "none" }}{{ include "sklearn-kserve.autoscalingChecks" . }}{{ end -}}
 {{- if .Values.auth.enabled }}{{ include "sklearn-kserve.authChecks" . }}{{ end -}}
