@@ -1,5 +1,6 @@
 """PromQL taken apart: which series a query reads, and by which labels; and the series there are to read."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +11,19 @@ import yaml
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MONITORING: Final = ROOT / "helm" / "sklearn-kserve" / "monitoring"
+DASHBOARDS: Final = sorted((MONITORING / "dashboards").glob("*.json"))
 TARGET: Final = frozenset({"job", "instance", "track"})
 """Labels that every series gets from the scrape."""
-_PROCESS: Final = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds")
+PROCESS: Final = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds")
+"""What the metrics' client library measures of a process, as far as it is asked for."""
+_GRAFANA: Final = {"$__rate_interval": "5m", "$job": "sklearn-kserve", "$model": ".*"}
 _SUFFIXES: Final = {"_bucket": {"le"}, "_count": set[str](), "_sum": set[str]()}
 
 
 def exported() -> dict[str, frozenset[str]]:
     """Return the labels of every series that can be scraped: docs/metrics.md, which a test holds to the server."""
     text = (ROOT / "docs" / "metrics.md").read_text()
-    series = dict.fromkeys(("up", *_PROCESS), TARGET)
+    series = dict.fromkeys(("up", *PROCESS), TARGET)
     for name, kind, cell in re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", text, re.MULTILINE):
         labels = TARGET | set(re.findall(r"`(\w+)`", cell))
         for suffix, more in _SUFFIXES.items() if kind == "histogram" else [("", set[str]())]:
@@ -42,6 +46,16 @@ def recorded() -> dict[str, frozenset[str]]:
     """Return the labels of every series that a rule records, which its name begins with."""
     names = [rule["record"] for rule in rules() if "record" in rule]
     return {name: frozenset(name.split(":")[0].split("_")) for name in names}
+
+
+def queries(dashboard: Path) -> Iterator[tuple[str, str]]:
+    """Yield the title and query of each target of a dashboard's panels, as Grafana asks for all models of a job."""
+    for panel in json.loads(dashboard.read_text())["panels"]:
+        for target in panel.get("targets", ()):
+            query = target["expr"]
+            for name, value in _GRAFANA.items():
+                query = query.replace(name, value)
+            yield panel["title"], query
 
 
 def parsed(query: str) -> list[Any]:

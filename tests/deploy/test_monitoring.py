@@ -9,22 +9,23 @@ import promql_parser
 import pytest
 import yaml
 
-from model.metrics import REASONS, SECONDS
-from tests.deploy.promql import MONITORING, ROOT, alerts, exported, faults, parsed, recorded, rules
+from model.metrics import REASONS, SECONDS, Metrics
+from tests.deploy.promql import (
+    DASHBOARDS,
+    MONITORING,
+    PROCESS,
+    ROOT,
+    alerts,
+    exported,
+    faults,
+    parsed,
+    queries,
+    recorded,
+    rules,
+)
 
 TESTS = sorted((ROOT / "tests" / "deploy" / "rules").glob("*.yaml"))
-DASHBOARDS = sorted((MONITORING / "dashboards").glob("*.json"))
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
-GRAFANA = {"$__rate_interval": "5m", "$job": "sklearn-kserve", "$model": ".*"}
-
-
-def queries(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for panel in board["panels"]:
-        for target in panel.get("targets", ()):
-            query = target["expr"]
-            for name, value in GRAFANA.items():
-                query = query.replace(name, value)
-            yield panel["title"], query
 
 
 def sections() -> dict[str, str]:
@@ -40,8 +41,7 @@ def test_a_rule_reads_what_is_exported_or_recorded(rule: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_a_dashboard_reads_what_is_exported_or_recorded(path: Any) -> None:
-    board = json.loads(path.read_text())
-    found = list(queries(board))
+    found = list(queries(path))
     assert len(found) > 8
     known = exported() | recorded()
     assert not [(title, fault) for title, query in found for fault in faults(query, known)]
@@ -58,6 +58,11 @@ def test_a_dashboard_reads_what_is_exported_or_recorded(path: Any) -> None:
 )
 def test_a_query_for_what_nothing_exports_is_found_out(query: str, fault: str) -> None:
     assert list(faults(query, exported())) == [fault]
+
+
+@pytest.mark.parametrize("name", PROCESS)
+def test_a_process_is_measured_under_the_names_that_are_asked_for(name: str) -> None:
+    assert f"\n{name} " in Metrics().page()[0].decode()
 
 
 def test_a_query_that_is_none_is_found_out() -> None:

@@ -9,10 +9,9 @@ import yaml
 from helm_python import HelmError
 
 from model.metrics import SECONDS
-from tests.deploy.promql import MONITORING, alerts, exported, faults, recorded
+from tests.deploy.promql import DASHBOARDS, MONITORING, alerts, exported, faults, recorded
 from tests.deploy.rendering import CHART, ROOT, Object, container, files, of_kind, predictor, values_of
 
-DASHBOARDS = sorted((MONITORING / "dashboards").glob("*.json"))
 KINDS = ("PodMonitor", "PrometheusRule", "ConfigMap")
 
 
