@@ -113,7 +113,8 @@ def dense(table: Any) -> Any:
 
 def in_range(matrix: Matrix) -> bool:
     """Whether float32 holds every number; scikit-learn's trees refuse what it does not."""
-    if np.vdot(matrix, matrix) < _SMALL:
+    numbers = matrix.ravel(order="K")  # As they lie in memory; vdot would copy what lies by columns.
+    if np.vdot(numbers, numbers) < _SMALL:
         return True
     present = matrix[~np.isnan(matrix)]
     return not len(present) or bool(np.abs(present).max() <= FLOAT32_MAX)
