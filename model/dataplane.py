@@ -9,8 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final, Never, TypeVar
 
-import structlog
-
 from model import __version__
 from model.access import Access
 from model.call import Call
@@ -32,7 +30,6 @@ SERVER_NAME: Final = "sklearn-kserve"
 EXTENSIONS: Final = ("binary_tensor_data", "model_repository", "statistics")
 
 T = TypeVar("T")
-_log = structlog.get_logger(__name__)
 
 
 class DataPlane:

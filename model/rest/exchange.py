@@ -1,12 +1,10 @@
 """What is in hand of one connection: the requests that have come, the answers to them, and how it ends."""
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from uvicorn._types import ASGI3Application
-from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINGER_SECONDS: Final = 2.0
@@ -16,28 +14,16 @@ class Exchange(HttpToolsProtocol):
     """
     uvicorn's exchange of requests and answers, with an end that tells the client why, and a sense of who has left.
 
-    Parameters
-    ----------
-    config : uvicorn.Config
-    server_state : ServerState
-    app_state : dict
+    Made as uvicorn's protocols are.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        # What to say when the requests in hand are answered, before the connection is closed.
-        self._last_words: bytes | None = None
-        self._half_closed = False
-        self._served: RequestResponseCycle | None = None
-        self._task: asyncio.Task[None] | None = None
-        # When the last answer was complete, in the loop's time; None while there is a request.
-        self._idle_since: float | None = None
+    # What to say when the requests in hand are answered, before the connection is closed.
+    _last_words: bytes | None = None
+    _half_closed = False
+    _served: RequestResponseCycle | None = None
+    _task: asyncio.Task[None] | None = None
+    # When the last answer was complete, in the loop's time; None while there is a request.
+    _idle_since: float | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop the requests in hand, for nobody is left to answer."""
