@@ -33,8 +33,12 @@ RUNS = 12
 
 @pytest.fixture(autouse=True)
 def _without_filters() -> Iterator[None]:
-    """Have no filter that makes an error of a warning: those that scikit-learn puts back in a thread are for all."""
-    with warnings.catch_warnings():
+    """
+    Have no filter that makes an error of a warning: those that scikit-learn puts back in a thread are for all.
+
+    For the same reason warnings come in spite of the filter; they are recorded here, where nobody reads them.
+    """
+    with warnings.catch_warnings(record=True):
         warnings.resetwarnings()
         warnings.simplefilter("ignore")
         yield
