@@ -136,7 +136,7 @@ def test_what_is_in_flight_at_the_end_is_finished(root: Path, serve: Serve, gate
     states: list[Any] = []
     clients.channel.subscribe(states.append)
     with behind_the_gate(clients, gates) as answers:
-        assert grpc.ChannelConnectivity.READY in states
+        until(lambda: grpc.ChannelConnectivity.READY in states, "the channel tells, in a thread of its own")
         clients.server.terminate()
         until(lambda: not listens(clients.server.http_port), "REST accepts no more")
         until(lambda: not listens(clients.server.grpc_port), "gRPC accepts no more")
