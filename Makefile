@@ -114,10 +114,14 @@ reference: install ## Write docs/settings.md from the settings themselves
 chart-docs: install ## Write the table of values into the chart's README
 	$(PY) helm/readme.py
 
+.PHONY: manifests
+manifests: install ## Write manifests/ from the chart
+	$(PY) helm/manifests.py
+
 .PHONY: verify
-verify: proto reference chart-docs ## Fail if anything generated is not what its source gives
+verify: proto reference chart-docs manifests ## Fail if anything generated is not what its source gives
 	git diff --exit-code -- model/grpc/open_inference.binpb model/grpc/open_inference_pb2.pyi docs/settings.md \
-		helm/sklearn-kserve/README.md
+		helm/sklearn-kserve/README.md manifests
 
 .PHONY: bench
 bench: bench-setup ## Measure this server beside others, on two cores for a quarter of an hour (BENCH=--quick: for a look)
