@@ -1,13 +1,12 @@
 """
 Write the chart's objects into manifests/: by concern, an object a file, and all concerns in install.yaml.
 
-    python helm/manifests.py [--namespace NAMESPACE]
+    python helm/manifests.py
 
 A concern is a component of kustomize/, whose values.yaml says to Helm what its kustomization.yaml says to Kustomize.
 What of a concern is no object but a field of another's, such as the class of an autoscaler, is in the component alone.
 """
 
-import argparse
 import re
 import shutil
 from functools import cache
@@ -97,16 +96,8 @@ def manifests(namespace: str = NAMESPACE) -> dict[str, str]:
     return files
 
 
-def main() -> None:
-    """Write the files anew, and nothing beside them."""
-    parser = argparse.ArgumentParser(description="Write the chart's objects into manifests/.")
-    parser.add_argument("--namespace", default=NAMESPACE, help="namespace of the objects (default: %(default)s)")
-    files = manifests(parser.parse_args().namespace)
+if __name__ == "__main__":
     shutil.rmtree(MANIFESTS, ignore_errors=True)
-    for path, text in files.items():
+    for path, text in manifests().items():
         (MANIFESTS / path).parent.mkdir(parents=True, exist_ok=True)
         (MANIFESTS / path).write_text(text)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,18 @@
 """Kustomize's objects are Helm's: in every environment, and for every choice of components."""
 
 import os
-from itertools import combinations
+import re
+import shutil
+from collections.abc import Iterator
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from helm.manifests import CONCERNS, KUSTOMIZE, values_of
+import model
+from helm.manifests import CONCERNS, KUSTOMIZE, MANIFESTS, ROOT, merged, values_of
 from tests.deploy.kustomizing import built, environment, installed, refused
 
 ENVIRONMENTS = ("dev", "staging", "production")
@@ -60,3 +64,104 @@ def test_a_choice_of_components_is_the_same_by_kustomize_and_by_helm(
     there = os.path.relpath(KUSTOMIZE, tmp_path)
     chosen = [f"{there}/components/{each}" for each in IN_ORDER if set(each.split("/")) <= set(concerns)]
     assert overlay({"resources": [f"{there}/base"], "components": chosen}) == installed(values_of(frozenset(concerns)))
+
+
+# --- patches
+
+
+def operations(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield a kustomization without one of its patches' operations, and which; a `test` changes nothing."""
+    whole = kustomization(file)
+    for number, patch in enumerate(whole.get("patches", [])):
+        lines = yaml.safe_load(patch["patch"])
+        for line in lines:
+            if line["op"] != "test":
+                less = {**patch, "patch": yaml.safe_dump([each for each in lines if each is not line])}
+                patches = [*whole["patches"][:number], less, *whole["patches"][number + 1 :]]
+                yield {**whole, "patches": patches}, f"{patch['target']} {line['path']}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        *((f"overlays/{name}", name) for name in ENVIRONMENTS),
+        *((f"components/{each}", "production") for each in CONCERNS),
+    ],
+)
+def test_every_patch_finds_what_it_changes(changed: str, name: str, tmp_path: Path) -> None:
+    """Kustomize passes over a patch whose target is not there."""
+    for tree in (KUSTOMIZE, MANIFESTS):
+        shutil.copytree(tree, tmp_path / tree.name)
+    wanted = built(tmp_path / "kustomize" / "overlays" / name)
+    idle = []
+    for content, which in operations(KUSTOMIZE / changed):
+        (tmp_path / "kustomize" / changed / "kustomization.yaml").write_text(yaml.safe_dump(content))
+        if built(tmp_path / "kustomize" / "overlays" / name) == wanted:
+            idle.append(which)
+    assert idle == []
+
+
+# --- the README
+
+
+README = (KUSTOMIZE / "README.md").read_text()
+BLOCKS = [yaml.safe_load(each) for each in re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
+OURS, WEIGHT, ARTIFACT, ELSEWHERE = BLOCKS
+ACME = {
+    "image": {"repository": "registry.acme.test/sklearn-kserve", "tag": "0.1.0-acme"},
+    "route": {"domain": "acme.test"},
+    "auth": {"issuer": "https://login.acme.test", "audiences": ["acme"]},
+    "retraining": {"image": "registry.acme.test/trainer:7"},
+}
+
+
+def local(content: dict[str, Any], directory: Path) -> dict[str, Any]:
+    """Return a kustomization with the release's directories replaced by those here."""
+    here = os.path.relpath(ROOT, directory)
+    remote = re.compile(
+        r"https://github\.com/sklearn-kserve/sklearn-kserve//([\w/-]+)\?ref=v" + re.escape(model.__version__)
+    )
+    lists = {name: content[name] for name in ("resources", "components") if name in content}
+    assert all(remote.fullmatch(each) for each in chain(*lists.values()))
+    return {**content, **{name: [remote.sub(rf"{here}/\1", each) for each in lists[name]] for name in lists}}
+
+
+def test_an_overlay_of_ones_own_says_image_host_and_issuer(tmp_path: Path, overlay: Any) -> None:
+    assert overlay(local(OURS, tmp_path)) == installed(merged(environment("production"), ACME))
+
+
+@pytest.mark.parametrize(
+    ("patches", "values"),
+    [
+        (WEIGHT, {"canary": {"weight": 20}}),
+        (
+            ARTIFACT,
+            {"canary": {"storageUri": "s3://models/penguins/8"}, "networkPolicy": {"storageCidrs": ["10.9.0.0/16"]}},
+        ),
+    ],
+    ids=["weight", "artifact"],
+)
+def test_the_canarys_share_and_artifact_are_one_more_patch(
+    patches: list[Any], values: dict[str, Any], tmp_path: Path, overlay: Any
+) -> None:
+    content = local(OURS, tmp_path)
+    found = overlay({**content, "patches": content["patches"] + patches})
+    assert found == installed(merged(environment("production"), ACME, values))
+
+
+def test_another_namespace_is_a_line_where_nothing_else_names_it(tmp_path: Path, overlay: Any) -> None:
+    values = merged(values_of(frozenset({"network-policy", "canary", "hpa"})), {"route": {"domain": "acme.test"}})
+    assert overlay(local(ELSEWHERE, tmp_path)) == installed(values, namespace="fraud")
+
+
+def test_the_readmes_commands_name_what_is_there() -> None:
+    named = re.findall(r"(?:-k|-f|--values) ([\w./-]*\w)", README)
+    assert {"kustomize/overlays/production", "manifests/install.yaml", "manifests/hpa"} <= set(named)
+    for each in named:
+        assert (ROOT / each).is_file() or (ROOT / each / "kustomization.yaml").is_file()
+
+
+def test_the_readme_lists_the_components_in_their_order() -> None:
+    assert (
+        re.findall(r"^\| `([\w/-]+)` \| [^|]+ \| [^|]*\|$", README.split("## Components")[1], re.MULTILINE) == IN_ORDER
+    )
