@@ -15,11 +15,15 @@ KUBECTL = Path(sys.executable).with_name("kubectl")
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
+class Unbuildable(Exception):
+    """What Kustomize says of a directory that it does not build."""
+
+
 def built(directory: Path) -> dict[Name, Object]:
     """Return what `kubectl apply -k` would send."""
     done = subprocess.run([KUBECTL, "kustomize", directory], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    if done.returncode or done.stderr:
+        raise Unbuildable(done.stderr)
     return by_name(list(yaml.load_all(done.stdout, yaml.CSafeLoader)))
 
 

@@ -3,7 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 import yaml
 
 import model
-from helm.manifests import CONCERNS, KUSTOMIZE, MANIFESTS, ROOT, merged, values_of
-from tests.deploy.kustomizing import built, environment, installed, refused
+from helm.manifests import CONCERNS, KUSTOMIZE, MANIFESTS, ROOT, Name, merged, values_of
+from tests.deploy.kustomizing import Unbuildable, built, environment, installed, refused
+from tests.deploy.rendering import Object
 
 ENVIRONMENTS = ("dev", "staging", "production")
 COMPONENTS = [
@@ -34,15 +36,25 @@ IN_ORDER = [
 ]
 
 
+class Overlay:
+    """An overlay that stands outside of the repository, and leads into it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def built(self, content: dict[str, Any]) -> dict[Name, Object]:
+        (self.directory / "kustomization.yaml").write_text(yaml.safe_dump(content))
+        return built(self.directory)
+
+    def base_with(self, components: Iterable[str]) -> dict[Name, Object]:
+        there = os.path.relpath(KUSTOMIZE, self.directory)
+        listed = [f"{there}/components/{each}" for each in components]
+        return self.built({"resources": [f"{there}/base"], "components": listed})
+
+
 @pytest.fixture
-def overlay(tmp_path: Path) -> Any:
-    """Build an overlay that stands outside of the repository, and leads into it."""
-
-    def build(content: dict[str, Any]) -> Any:
-        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(content))
-        return built(tmp_path)
-
-    return build
+def overlay(tmp_path: Path) -> Overlay:
+    return Overlay(tmp_path)
 
 
 def test_production_uses_every_component() -> None:
@@ -59,11 +71,40 @@ def test_an_environment_is_the_same_by_kustomize_and_by_helm(name: str) -> None:
 
 @pytest.mark.parametrize("concerns", CHOICES, ids=lambda each: "+".join(each) or "base")
 def test_a_choice_of_components_is_the_same_by_kustomize_and_by_helm(
-    concerns: tuple[str, ...], tmp_path: Path, overlay: Any
+    concerns: tuple[str, ...], overlay: Overlay
 ) -> None:
-    there = os.path.relpath(KUSTOMIZE, tmp_path)
-    chosen = [f"{there}/components/{each}" for each in IN_ORDER if set(each.split("/")) <= set(concerns)]
-    assert overlay({"resources": [f"{there}/base"], "components": chosen}) == installed(values_of(frozenset(concerns)))
+    chosen = [each for each in IN_ORDER if set(each.split("/")) <= set(concerns)]
+    assert overlay.base_with(chosen) == installed(values_of(frozenset(concerns)))
+
+
+# --- what an overlay could get wrong
+
+
+def test_another_order_fails_or_makes_the_same(overlay: Overlay) -> None:
+    for first, second in combinations(IN_ORDER, 2):
+        with suppress(Unbuildable):
+            assert overlay.base_with([second, first]) == overlay.base_with([first, second])
+
+
+@pytest.mark.parametrize(
+    ("components", "sentence"),
+    [
+        (["istio-auth", "network-policy"], "network-policy has to stand before istio-auth"),
+        (["canary", "monitoring"], "monitoring has to stand before canary"),
+        (["istio-auth", "monitoring"], "monitoring has to stand before istio-auth"),
+        (["hpa", "canary"], "canary has to stand before hpa"),
+        (["hpa/canary", "canary"], "canary has to stand before hpa"),
+        (["retraining", "canary"], "canary has to stand before retraining"),
+        (["istio-auth", "canary"], "canary has to stand before istio-auth"),
+        (["istio-auth/canary", "canary"], "canary has to stand before istio-auth"),
+        (["istio-auth", "retraining"], "retraining has to stand before istio-auth"),
+        (["canary", "hpa"], "serving.kserve.io~1autoscalerClass failed"),
+        (["canary", "istio-auth"], "sidecar.istio.io~1inject failed"),
+    ],
+)
+def test_what_would_be_missed_fails(components: list[str], sentence: str, overlay: Overlay) -> None:
+    with pytest.raises(Unbuildable, match=sentence):
+        overlay.base_with(components)
 
 
 # --- patches
@@ -85,7 +126,7 @@ def operations(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
     ("changed", "name"),
     [
         *((f"overlays/{name}", name) for name in ENVIRONMENTS),
-        *((f"components/{each}", "production") for each in CONCERNS),
+        *((f"components/{each}", "production") for each in COMPONENTS),
     ],
 )
 def test_every_patch_finds_what_it_changes(changed: str, name: str, tmp_path: Path) -> None:
@@ -96,8 +137,9 @@ def test_every_patch_finds_what_it_changes(changed: str, name: str, tmp_path: Pa
     idle = []
     for content, which in operations(KUSTOMIZE / changed):
         (tmp_path / "kustomize" / changed / "kustomization.yaml").write_text(yaml.safe_dump(content))
-        if built(tmp_path / "kustomize" / "overlays" / name) == wanted:
-            idle.append(which)
+        with suppress(Unbuildable):
+            if built(tmp_path / "kustomize" / "overlays" / name) == wanted:
+                idle.append(which)
     assert idle == []
 
 
@@ -126,8 +168,8 @@ def local(content: dict[str, Any], directory: Path) -> dict[str, Any]:
     return {**content, **{name: [remote.sub(rf"{here}/\1", each) for each in lists[name]] for name in lists}}
 
 
-def test_an_overlay_of_ones_own_says_image_host_and_issuer(tmp_path: Path, overlay: Any) -> None:
-    assert overlay(local(OURS, tmp_path)) == installed(merged(environment("production"), ACME))
+def test_an_overlay_of_ones_own_says_image_host_and_issuer(tmp_path: Path, overlay: Overlay) -> None:
+    assert overlay.built(local(OURS, tmp_path)) == installed(merged(environment("production"), ACME))
 
 
 @pytest.mark.parametrize(
@@ -142,16 +184,16 @@ def test_an_overlay_of_ones_own_says_image_host_and_issuer(tmp_path: Path, overl
     ids=["weight", "artifact"],
 )
 def test_the_canarys_share_and_artifact_are_one_more_patch(
-    patches: list[Any], values: dict[str, Any], tmp_path: Path, overlay: Any
+    patches: list[Any], values: dict[str, Any], tmp_path: Path, overlay: Overlay
 ) -> None:
     content = local(OURS, tmp_path)
-    found = overlay({**content, "patches": content["patches"] + patches})
+    found = overlay.built({**content, "patches": content["patches"] + patches})
     assert found == installed(merged(environment("production"), ACME, values))
 
 
-def test_another_namespace_is_a_line_where_nothing_else_names_it(tmp_path: Path, overlay: Any) -> None:
+def test_another_namespace_is_a_line_where_nothing_else_names_it(tmp_path: Path, overlay: Overlay) -> None:
     values = merged(values_of(frozenset({"network-policy", "canary", "hpa"})), {"route": {"domain": "acme.test"}})
-    assert overlay(local(ELSEWHERE, tmp_path)) == installed(values, namespace="fraud")
+    assert overlay.built(local(ELSEWHERE, tmp_path)) == installed(values, namespace="fraud")
 
 
 def test_the_readmes_commands_name_what_is_there() -> None:
