@@ -31,6 +31,9 @@ _EXACT_IN_DOUBLE: Final = 2**53
 _WORTH_PACKING: Final = 64
 # Looking a member up in its enum costs more than comparing with it.
 _FP64: Final = Datatype.FP64
+_NARROW: Final = FLOATS - {_FP64}
+_CODES: Final = {**dict.fromkeys(FLOATS, "d"), Datatype.INT64: "q"}
+"""As ``struct`` and NumPy call what numbers are packed in."""
 
 
 def decode_elements(name: str, datatype: Datatype, shape: Sequence[int], data: list[Any]) -> Array:
@@ -63,7 +66,10 @@ def decode_elements(name: str, datatype: Datatype, shape: Sequence[int], data: l
     """
     check_shape(name, shape)
     flat = flatten(name, shape, data)
-    return convert(name, datatype, flat, element_types(flat)).reshape(shape)
+    array = _plain_numbers(name, datatype, flat)
+    if array is None:
+        array = convert(name, datatype, flat, element_types(flat))
+    return array.reshape(shape)
 
 
 def element_types(flat: list[Any]) -> Types:
@@ -109,6 +115,30 @@ def convert(name: str, datatype: Datatype, flat: list[Any], types: Types) -> Arr
     return _CONVERTERS[datatype](name, datatype, flat, types)
 
 
+def _plain_numbers(name: str, datatype: Datatype, flat: list[Any]) -> Array | None:
+    """Return many numbers written without a look at each of their types; None where some may be no numbers."""
+    code = _CODES.get(datatype) if len(flat) >= _WORTH_PACKING else None
+    if code is None:
+        return None
+    try:
+        wide = _packed(flat, code)
+    except struct.error:  # strings, nulls, lists; or integers that are too large, or none
+        return None
+    if _holds_boolean(flat, wide):
+        return None
+    return _narrowed(name, datatype, flat, wide) if datatype in _NARROW else wide
+
+
+def _holds_boolean(flat: list[Any], packed: Array) -> bool:
+    # They are packed as 1 and 0: only what became one of these is worth a look, unless that is most of all.
+    suspects = (packed == 0) | (packed == 1)
+    count = np.count_nonzero(suspects)
+    if not count:
+        return False
+    few = count < len(flat) / 4
+    return bool in element_types([flat[i] for i in suspects.nonzero()[0].tolist()] if few else flat)
+
+
 def _booleans(name: str, datatype: Datatype, flat: list[Any], types: Types) -> Array:
     _allow(name, datatype, flat, types, _BOOLEANS)
     return np.array(flat, dtype=object if _NULL in types else bool)
@@ -121,20 +151,18 @@ def _strings(name: str, datatype: Datatype, flat: list[Any], types: Types) -> Ar
 
 def _floats(name: str, datatype: Datatype, flat: list[Any], types: Types) -> Array:
     if types == _FLOAT_ONLY:
-        wide = _packed(flat)
+        wide = _packed(flat, "d") if len(flat) >= _WORTH_PACKING else np.array(flat)
     else:
         _allow(name, datatype, flat, types, _NUMBERS)
         wide = _widened(name, datatype, flat)
     return wide if datatype is _FP64 else _narrowed(name, datatype, flat, wide)
 
 
-def _packed(flat: list[float]) -> Array:
-    if len(flat) < _WORTH_PACKING:
-        return np.array(flat)
+def _packed(flat: list[Any], code: str) -> Array:
     # Half the time of np.array(flat), which looks into each element for more of them.
-    wide = np.empty(len(flat))
-    struct.pack_into(f"{len(flat)}d", wide.data, 0, *flat)
-    return wide
+    packed = np.empty(len(flat), code)
+    struct.pack_into(f"{len(flat)}{code}", packed.data, 0, *flat)
+    return packed
 
 
 def _widened(name: str, datatype: Datatype, flat: list[Any]) -> Array:

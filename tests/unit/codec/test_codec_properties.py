@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from model.codec import rows, v1, v2
 from model.codec.binary import decode_raw, encode_raw
+from model.codec.elements import convert, decode_elements, element_types
 from model.codec.json_tensor import tensor_from_json, tensor_to_json
 from model.datatypes import FLOATS, NUMPY_DTYPES, Datatype
 from model.errors import InvalidInput
@@ -22,7 +23,19 @@ from model.tensors import InferRequest, InferResponse, Tensor
 DATATYPES = st.sampled_from(Datatype)
 SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text())
+INTEGERS_64 = st.integers(-(2**63), 2**64 - 1)
+SCALARS = st.one_of(st.none(), st.booleans(), INTEGERS_64, st.floats(), st.text())
+ELEMENTS = (
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(allow_nan=False, allow_infinity=False, width=32),
+    st.integers(-128, 127),
+    INTEGERS_64,
+    st.sampled_from([0, 1, 0.0, -0.0, 1.0]),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=3),
+    st.just([1.0]),
+)
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4)
 )
@@ -63,6 +76,27 @@ def reads_or_refuses(read: Callable[[], object]) -> None:
 @given(tensors(null=True))
 def test_a_tensor_in_flat_json_comes_back(tensor: Tensor) -> None:
     assert_same(tensor_from_json(orjson.loads(orjson.dumps(tensor_to_json(tensor)))), tensor)
+
+
+@st.composite
+def many_elements(draw: st.DrawFn) -> list[Any]:
+    """Enough of them to be packed at once, now and then with another kind among them."""
+    kinds = draw(st.lists(st.sampled_from(ELEMENTS), min_size=1, max_size=2))
+    common = draw(st.lists(kinds[0], min_size=64, max_size=80))
+    return draw(st.permutations(common + draw(st.lists(kinds[-1], max_size=2))))
+
+
+@given(DATATYPES, many_elements())
+def test_many_elements_are_read_as_with_a_look_at_each(datatype: Datatype, flat: list[Any]) -> None:
+    def outcome(read: Callable[[], Any]) -> tuple[Any, bytes] | str:
+        try:
+            array = read()
+        except InvalidInput as refusal:
+            return str(refusal)
+        return array.dtype, array.tolist() if array.dtype == object else array.tobytes()
+
+    at_once = outcome(lambda: decode_elements("x", datatype, [len(flat)], flat))
+    assert at_once == outcome(lambda: convert("x", datatype, flat, element_types(flat)))
 
 
 @given(tensors(null=True))

@@ -87,6 +87,20 @@ def test_long_float_data_are_decoded_as_short_ones_are() -> None:
     assert array.flags.writeable
 
 
+@pytest.mark.parametrize("datatype", ["FP64", "FP32", "INT64"])
+@pytest.mark.parametrize("usual", [0, 7])
+def test_a_boolean_among_many_numbers_is_refused(datatype: str, usual: int) -> None:
+    for value, shown in ((True, "true"), (False, "false")):
+        assert f"holds {shown} at position 90; {datatype} takes" in refusal(
+            datatype, [usual] * 90 + [value] + [usual] * 9
+        )
+
+
+def test_many_floats_and_integers_are_rounded_as_each_would_be() -> None:
+    values = [0.1, 2**53 + 1, -(2**63), 2**64 - 1, -0.0] * 20
+    assert decode("FP64", values).tobytes() == np.array([float(value) for value in values]).tobytes()
+
+
 def test_a_float_that_is_too_small_for_its_datatype_is_zero() -> None:
     assert decode("FP16", [1e-30]).tolist() == [0.0]
 
