@@ -107,19 +107,32 @@ def mean(lowering: Lowering, tensor: Name, trees: Sequence[Tree]) -> Name:
     str
         A tensor of shape (n_samples, n_values).
     """
-    graph = lowering.graph
-    if trees[0].value.shape[1] == 1:
-        total = sums(lowering, tensor, trees, [0] * len(trees))
-        return graph.op("Div", total, float(len(trees)))
+    single = trees[0].value.shape[1] == 1
+    total = sums(lowering, tensor, trees, [0] * len(trees)) if single else _totals(lowering.graph, tensor, trees)
+    return lowering.graph.op("Div", total, float(len(trees)))
+
+
+def _totals(graph: Graph, tensor: Name, trees: Sequence[Tree]) -> Name:
     nodes = _Nodes(trees)
+    table = np.concatenate([tree.value[leaves] for tree, leaves in zip(trees, nodes.leaves, strict=True)])
+    if np.isin(table, (0.0, 1.0)).all() and (table.sum(axis=1) == 1.0).all():
+        return _votes(graph, tensor, nodes, table)
     counts = [len(leaves) for leaves in nodes.leaves]
     # A leaf of ONNX has one value: here its row in a table of all leaves' values.
     found = nodes.operator(graph, tensor, np.repeat(np.arange(len(trees)), counts), np.arange(sum(counts), dtype=float))
-    table = np.concatenate([tree.value[leaves] for tree, leaves in zip(trees, nodes.leaves, strict=True)])
     values = graph.op("Gather", table, graph.cast(found, TensorProto.INT64), axis=0)
     # One after the other, as scikit-learn adds them up; ReduceSum takes another order.
     running = graph.op("CumSum", values, np.array(1))
-    return graph.op("Div", graph.op("Gather", running, np.array(len(trees) - 1), axis=1), float(len(trees)))
+    return graph.op("Gather", running, np.array(len(trees) - 1), axis=1)
+
+
+def _votes(graph: Graph, tensor: Name, nodes: "_Nodes", table: Floats) -> Name:
+    """Count leaves, where each is of one class, as in trees grown to the end: whole numbers add up alike in any order."""
+    trees, classes = len(nodes.leaves), table.shape[1]
+    if classes != 2:  # noqa: PLR2004 -- one count tells two classes
+        return nodes.operator(graph, tensor, table.argmax(axis=1), np.ones(len(table)), classes)
+    second = nodes.operator(graph, tensor, np.zeros(len(table), dtype=np.int64), table[:, 1])
+    return graph.op("Concat", graph.op("Sub", float(trees), second), second, axis=1)
 
 
 def note_splits(lowering: Lowering, tensor: Name, trees: Sequence[Tree]) -> None:
@@ -200,8 +213,8 @@ class _Nodes:
     def _joined(self, name: str, dtype: Any = np.int64) -> npt.NDArray[Any]:
         return np.concatenate(self._parts[name]).astype(dtype)
 
-    def operator(self, graph: Graph, tensor: Name, targets: Ints, weights: Floats) -> Name:
-        """Add the operator; weights and thresholds are of the same dtype as ``tensor``."""
+    def operator(self, graph: Graph, tensor: Name, targets: Ints, weights: Floats, count: int | None = None) -> Name:
+        """Add the operator; weights and thresholds are of the same dtype as ``tensor``, ``count`` is that of targets."""
         attributes: dict[str, Any] = {}
         if self._members:
             members = np.concatenate(self._members)[:-1].astype(weights.dtype)
@@ -210,7 +223,7 @@ class _Nodes:
             "TreeEnsemble",
             tensor,
             domain="ai.onnx.ml",
-            n_targets=int(targets.max()) + 1,
+            n_targets=count or int(targets.max()) + 1,
             tree_roots=self._roots,
             nodes_featureids=self._joined("features").tolist(),
             nodes_splits=numpy_helper.from_array(self._joined("splits", weights.dtype)),

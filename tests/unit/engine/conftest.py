@@ -21,6 +21,7 @@ class Found(NamedTuple):
     engine: Engine
     signature: Signature
     rows: list[Tensor]
+    content: bytes | None
 
     def answers(self, rows: Sequence[Tensor] | None = None) -> dict[str, Any]:
         methods = list(dict.fromkeys(output.method for output in self.signature.outputs))
@@ -34,7 +35,7 @@ def find(estimator: Any, sample: Sample, engines: Sequence[EngineName] = ENGINES
     record, content = _fields(accelerate(estimator, signature, rows, engines))
     program = None if content is None else program_of(record, content, estimator)
     inputs, engine = engine_of(record, program, estimator, signature)
-    return Found(record, inputs, engine, signature, rows)
+    return Found(record, inputs, engine, signature, rows, content)
 
 
 def _fields(found: Any) -> tuple[EngineRecord, bytes | None]:

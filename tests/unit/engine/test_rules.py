@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from onnx import load_model_from_string
 from sklearn import linear_model as lm
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
@@ -256,6 +257,21 @@ def test_the_gate_is_passed(name: str) -> None:
     assert methods - set(record.methods) <= {"predict_log_proba", "score_samples"}
     assert record.parity is not None
     assert max(record.parity.differences.values()) < 1e-6
+
+
+RARE = np.where(np.arange(120) == 7, "unique", THREE)
+
+
+@pytest.mark.parametrize(("target", "unseen"), [(TWO, 0), (THREE, 0), (RARE, 1)])
+def test_trees_whose_leaves_are_of_one_class_are_counted_to_the_last_bit(target: Any, unseen: int) -> None:
+    forest = RandomForestClassifier(6, max_samples=60, random_state=1).fit(X, target)
+    assert np.count_nonzero(forest.predict_proba(X).max(axis=0) == 0) == unseen
+    mine = find(forest, X, ["onnx"])
+    assert mine.record.parity is not None
+    assert mine.record.parity.differences["predict_proba"] == 0.0
+    assert mine.content is not None
+    # Nothing that looks up what a leaf answers.
+    assert "CumSum" not in {node.op_type for node in load_model_from_string(mine.content).graph.node}
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], Any, str]] = {
