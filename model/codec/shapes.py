@@ -9,7 +9,6 @@ from model.codec.wording import shown
 from model.errors import InvalidInput
 
 MAX_DIMENSIONS: Final = 32
-_INT_ONLY: Final = {int}
 
 
 def check_shape(name: str, shape: Any) -> int:
@@ -40,8 +39,9 @@ def check_shape(name: str, shape: Any) -> int:
         raise InvalidInput(
             f"Input {shown(name)} has {len(shape)} dimensions in its shape; expected 1 to {MAX_DIMENSIONS}."
         )
-    if set(map(type, shape)) != _INT_ONLY or min(shape) < 1:
-        _refuse_dimension(name, shape)
+    for size in shape:
+        if type(size) is not int or size < 1:
+            raise InvalidInput(_wrong_dimension(name, size))
     return prod(shape)
 
 
@@ -88,12 +88,7 @@ def _counted(name: str, shape: Sequence[int], level: list[Any], expected: int) -
     return level
 
 
-def _refuse_dimension(name: str, shape: Sequence[Any]) -> None:
-    wrong = next(size for size in shape if type(size) is not int or size < 1)
-    if wrong == 0 and type(wrong) is int:
-        raise InvalidInput(
-            f"Input {shown(name)} has a dimension of 0 in its shape; send at least one row and one value in each."
-        )
-    raise InvalidInput(
-        f"Input {shown(name)} has {shown(wrong)} as a dimension of its shape; expected positive integers."
-    )
+def _wrong_dimension(name: str, size: Any) -> str:
+    if size == 0 and type(size) is int:
+        return f"Input {shown(name)} has a dimension of 0 in its shape; send at least one row and one value in each."
+    return f"Input {shown(name)} has {shown(size)} as a dimension of its shape; expected positive integers."

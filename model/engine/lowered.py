@@ -7,7 +7,7 @@ import numpy as np
 
 from model.engine.sklearn import SklearnEngine
 from model.signature import Inputs, Layout, Signature
-from model.signature.coding import Coding, Known, Matrix
+from model.signature.coding import Coding, Known, Matrix, sum_of_squares
 from model.signature.inputs import X
 
 _SMALL: Final = 1e76
@@ -113,8 +113,7 @@ def dense(table: Any) -> Any:
 
 def in_range(matrix: Matrix) -> bool:
     """Whether float32 holds every number; scikit-learn's trees refuse what it does not."""
-    numbers = matrix.ravel(order="K")  # As they lie in memory; vdot would copy what lies by columns.
-    if np.vdot(numbers, numbers) < _SMALL:
+    if sum_of_squares(matrix) < _SMALL:
         return True
     present = matrix[~np.isnan(matrix)]
     return not len(present) or bool(np.abs(present).max() <= FLOAT32_MAX)

@@ -68,7 +68,7 @@ class OnnxNetwork:
         self._shared = _shared(self._session.get_inputs())
 
     def run(self, table: X, methods: Sequence[str]) -> dict[str, Any]:
-        """Compute the outputs asked for, and no others; see ``Engine.run``."""
+        """Return the outputs asked for, and no others; see ``Engine.run``."""
         if not isinstance(table, Tensors):
             msg = f"a network takes tensors, and was given {type(table).__name__}"
             raise TypeError(msg)

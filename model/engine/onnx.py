@@ -47,6 +47,13 @@ def session(content: bytes, threads: int = 1) -> Any:
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
+def run_options() -> Any:
+    """Return options of runs, to be shared by all: onnxruntime would make its own for each, and takes its time over it."""
+    import onnxruntime  # noqa: PLC0415 -- an extra
+
+    return onnxruntime.RunOptions()
+
+
 class OnnxProgram:
     """
     A graph made by ``model.engine.lowering``.
@@ -63,6 +70,7 @@ class OnnxProgram:
 
     def __init__(self, content: bytes, classes: Any, threads: int = 1) -> None:
         self._session = session(content, threads)
+        self._options = run_options()
         self._classes = classes
         self._outputs: dict[str, list[str]] = {}
         names = [output.name for output in self._session.get_outputs()]
@@ -84,7 +92,7 @@ class OnnxProgram:
         if len(matrix) > _MOST_ROWS:
             return self._run_in_parts(matrix, methods)
         wanted = [name for method in methods for name in self._outputs[_source(method, self._outputs)]]
-        values = self._session.run(wanted + self._inside, {_INPUT: matrix})
+        values = self._session.run(wanted + self._inside, {_INPUT: matrix}, self._options)
         if self._inside and not values[-1]:
             return None
         tensors = dict(zip(wanted, values, strict=False))

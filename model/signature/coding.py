@@ -21,6 +21,12 @@ _EXACT: Final = 2.0**53
 _FEW: Final = 16
 
 
+def sum_of_squares(matrix: Matrix) -> float:
+    """Return it, in one look at the numbers; it is not finite where one of them is not, or where they are very large."""
+    numbers = matrix.ravel(order="K")  # As they lie in memory; vdot would copy what lies by columns.
+    return float(np.vdot(numbers, numbers))
+
+
 class Coding:
     """
     Writes rows as numbers: a number as itself, any other value as its position among those known.
@@ -59,7 +65,7 @@ class Coding:
         if self.plain and all(column.dtype.kind in "fiu" for column in values):
             numbers = np.array(values, dtype=np.float64).T
             # False for NaN, too: what is out of the ordinary is looked at column by column.
-            if np.abs(numbers).max() <= _EXACT:
+            if sum_of_squares(numbers) <= _EXACT**2:
                 return numbers
         coded = []
         for column, tensor, each in zip(self._columns, tensors, values, strict=True):

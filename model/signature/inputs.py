@@ -1,6 +1,7 @@
 """From V2 tensors to the table the estimator was fitted on; every check of a request against the model is made here."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from model.codec.wording import listed, shown
 from model.errors import InvalidInput
-from model.signature.coding import Coding
+from model.signature.coding import Coding, sum_of_squares
 from model.signature.columns import ColumnReader
 from model.signature.schema import Layout, Signature
 from model.signature.tensors import TensorInputs, Tensors, by_name
@@ -123,7 +124,7 @@ class Inputs:
         return self._assemble([reader.read(tensor, data[:, i]) for i, reader in enumerate(self._readers)])
 
     def _from_numbers(self, matrix: npt.NDArray[np.float64]) -> Table:
-        if not np.isfinite(matrix).all():
+        if not isfinite(sum_of_squares(matrix)):
             for i, reader in enumerate(self._readers):
                 reader.check_finite(matrix[:, i])
         return matrix if self._frames is None else self._frames.of_matrix(matrix)
