@@ -66,7 +66,7 @@ def decode_elements(name: str, datatype: Datatype, shape: Sequence[int], data: l
     """
     check_shape(name, shape)
     flat = flatten(name, shape, data)
-    array = _plain_numbers(name, datatype, flat)
+    array = plain_numbers(name, datatype, flat)
     if array is None:
         array = convert(name, datatype, flat, element_types(flat))
     return array.reshape(shape)
@@ -115,8 +115,27 @@ def convert(name: str, datatype: Datatype, flat: list[Any], types: Types) -> Arr
     return _CONVERTERS[datatype](name, datatype, flat, types)
 
 
-def _plain_numbers(name: str, datatype: Datatype, flat: list[Any]) -> Array | None:
-    """Return many numbers written without a look at each of their types; None where some may be no numbers."""
+def plain_numbers(name: str, datatype: Datatype, flat: list[Any]) -> Array | None:
+    """
+    Turn many JSON numbers into an array of one dimension, without a look at the type of each.
+
+    Parameters
+    ----------
+    name : str
+        Of the tensor, for messages.
+    datatype : Datatype
+    flat : list
+
+    Returns
+    -------
+    ndarray of shape (len(flat),) or None
+        As ``convert`` returns it; None where that has to look: not all are plain numbers, or they are few.
+
+    Raises
+    ------
+    InvalidInput
+        A number is out of the range of `datatype`.
+    """
     code = _CODES.get(datatype) if len(flat) >= _WORTH_PACKING else None
     if code is None:
         return None

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from model.codec.columns import columns_of_rows, infer_column, infer_datatype
 from model.codec.document import Body, parse_object, refuse_repeated_keys, write
-from model.codec.elements import convert, element_types
+from model.codec.elements import convert, element_types, plain_numbers
 from model.codec.shapes import MAX_DIMENSIONS, check_shape, flatten
 from model.codec.values import nested_values
 from model.codec.wording import shown
+from model.datatypes import Datatype
 from model.errors import InvalidInput
 from model.tensors import InferRequest, InferResponse, Tensor
 
@@ -133,6 +134,10 @@ def _from_lists(instances: list[Any], columns: Sequence[str]) -> list[Tensor]:
     shape = _shape(instances)
     check_shape(_TENSOR, shape)
     flat = flatten(_TENSOR, shape, instances)
+    if len(shape) > 1 and float in map(type, flat[: shape[-1]]):  # which makes doubles of all other numbers
+        numbers = plain_numbers(_TENSOR, Datatype.FP64, flat)
+        if numbers is not None:
+            return [Tensor(_TENSOR, Datatype.FP64, numbers.reshape(shape))]
     types = element_types(flat)
     if _by_column(shape, types, columns):
         return [infer_column(name, flat[i :: len(columns)]) for i, name in enumerate(columns)]

@@ -7,6 +7,7 @@ import numpy as np
 import orjson
 import pytest
 
+from model.codec import elements
 from model.codec.v1 import decode_request, encode_response
 from model.datatypes import Datatype
 from model.errors import InvalidInput
@@ -98,6 +99,20 @@ def test_single_values_are_rows_of_one() -> None:
 
 def test_deeper_lists_keep_their_shape() -> None:
     assert read({"instances": [[[1], [2]]]}) == {"input-0": ("INT64", [[[1], [2]]])}
+
+
+@pytest.mark.parametrize("last", [2.5, 1, 2**53 + 1, None, True, "m", [1.0], {}])
+@pytest.mark.parametrize("columns", [(), ("a", "b"), ("a",)])
+def test_many_rows_are_read_as_few_are(last: Any, columns: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    def outcome() -> str:
+        try:
+            return repr(read({"instances": [[5, 1.5]] * 40 + [[0.5, last]]}, *columns))
+        except InvalidInput as refused:
+            return str(refused)
+
+    at_once = outcome()
+    monkeypatch.setattr(elements, "_WORTH_PACKING", sys.maxsize)
+    assert outcome() == at_once
 
 
 OBJECTS = [{"age": 5, "sex": "m", "ok": True, "w": None}, {"w": None, "age": 6.5, "sex": None, "ok": False}]
