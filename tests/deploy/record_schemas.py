@@ -29,6 +29,7 @@ SOURCES = {
     "istio.io/api@v1.31.1": {
         "kubernetes/customresourcedefinitions.gen.yaml": {
             "AuthorizationPolicy": "v1",
+            "EnvoyFilter": "v1alpha3",
             "PeerAuthentication": "v1",
             "RequestAuthentication": "v1",
         },

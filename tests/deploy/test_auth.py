@@ -169,6 +169,43 @@ def test_without_the_gateway_nothing_is_put_on_it() -> None:
     assert {each["metadata"]["namespace"] for each in objects(values)} == {"ml"}
 
 
+# --- paths and limits
+
+
+@pytest.mark.parametrize(("case", "namespaces"), [("auth", {"gateways", "ml"}), ("auth-gateway", {"kserve"})])
+def test_paths_are_normalized_wherever_rules_compare_them(case: str, namespaces: set[str]) -> None:
+    found = [each for name, each in of_kind("EnvoyFilter", values_of(case)).items() if name.endswith("-paths")]
+    assert {each["metadata"]["namespace"] for each in found} == namespaces
+    for each in found:
+        (patch,) = each["spec"]["configPatches"]
+        assert patch["patch"]["value"]["typed_config"]["path_with_escaped_slashes_action"] == "REJECT_REQUEST"
+
+
+def test_should_not_render_filters_when_disabled() -> None:
+    values = values_of("auth")
+    values["auth"]["normalizePaths"] = False
+    assert of_kind("EnvoyFilter", values) == {}
+    assert of_kind("EnvoyFilter", values_of("canary")) == {}
+    assert "DECODE_AND_MERGE_SLASHES" in files(values)["NOTES.txt"]
+
+
+def test_a_limit_at_the_gateway_needs_no_tokens() -> None:
+    values = {"route": {"domain": "models.example.com"}, "rateLimit": {"requestsPerSecond": 50, "burstSeconds": 4}}
+    (found,) = of_kind("EnvoyFilter", values).values()
+    (bucket,) = found["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]["descriptors"]
+    assert bucket["token_bucket"] == {"max_tokens": 200, "tokens_per_fill": 50, "fill_interval": "1s"}
+    assert found["metadata"]["namespace"] == "kserve"
+
+
+def test_the_notes_tell_the_limits() -> None:
+    notes = files(values_of("rate-limit"))["NOTES.txt"]
+    assert (
+        "every proxy of the Gateway gateways/models, beyond which the answer is 429: iris 20, churn 5, each caller 4."
+        in notes
+    )
+    assert "every pod, beyond which" in files(values_of("rate-limit-pods"))["NOTES.txt"]
+
+
 def test_the_pods_take_mutual_tls_alone() -> None:
     (peers,) = of_kind("PeerAuthentication", values_of("auth")).values()
     assert peers["spec"]["mtls"] == {"mode": "STRICT"}
@@ -208,7 +245,7 @@ def test_pods_of_helm_test_are_left_out_where_they_would_be_turned_away() -> Non
 
 def test_the_notes_say_what_a_caller_needs_and_what_istio_has_to_do() -> None:
     notes = files(values_of("auth"))["NOTES.txt"]
-    assert "DECODE_AND_MERGE_SLASHES" in notes
+    assert "DECODE_AND_MERGE_SLASHES" not in notes
     assert '--header "Authorization: Bearer $TOKEN"' in notes
     assert "helm test demo" not in notes
     assert "Nothing asks callers" not in notes

@@ -44,7 +44,7 @@
 
 {{/* What nobody does through the mesh, whatever the token: listing, loading and unloading of artifacts. */}}
 {{- define "sklearn-kserve.repositoryPaths" -}}
-["/v2/repository/*", "/inference.GRPCInferenceService/Repository*"]
+["/v2/repository*", "/inference.GRPCInferenceService/Repository*"]
 {{- end -}}
 
 {{/* Policies reach a Gateway from its own namespace alone. */}}

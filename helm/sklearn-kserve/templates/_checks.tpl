@@ -39,6 +39,7 @@
 {{- if .Values.canary.enabled }}{{ include "sklearn-kserve.canaryChecks" . }}{{ end -}}
 {{- if ne .Values.autoscaling.class "none" }}{{ include "sklearn-kserve.autoscalingChecks" . }}{{ end -}}
 {{- if .Values.auth.enabled }}{{ include "sklearn-kserve.authChecks" . }}{{ end -}}
+{{- include "sklearn-kserve.rateLimitChecks" . -}}
 {{- if .Values.retraining.enabled }}{{ include "sklearn-kserve.retrainingChecks" . }}{{ end -}}
 {{- end -}}
 
@@ -56,6 +57,19 @@
       {{- if not (has . $names) }}{{ fail (printf "auth.allow has a rule for '%s', and models has none of that name; name one of: %s." . (join ", " $names)) }}{{ end -}}
     {{- end -}}
   {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sklearn-kserve.rateLimitChecks" -}}
+{{- $auth := .Values.auth -}}
+{{- $limited := or .Values.rateLimit.requestsPerSecond .Values.rateLimit.perCaller -}}
+{{- range .Values.models }}{{ $limited = or $limited .requestsPerSecond }}{{ end -}}
+{{- with .Values.rateLimit -}}
+{{- if $limited -}}
+  {{- if eq $.Values.mode "Knative" }}{{ fail "rateLimit is for mode Standard; in mode Knative the activator asks the pods, and Knative's own gateway has the hosts: limit there, or by settings.max_in_flight." }}{{ end -}}
+  {{- if and (eq .at "pods") (not (include "sklearn-kserve.sidecar" $)) }}{{ fail "rateLimit.at is pods, and these have no sidecars to count; turn auth.enabled and auth.pods on, or count at the gateway." }}{{ end -}}
+  {{- if and .perCaller (not (and $auth.enabled (get $auth .at))) }}{{ fail (printf "rateLimit.perCaller tells callers by their tokens, and nothing asks for one where rateLimit.at counts; turn auth.enabled and auth.%s on, or set rateLimit.perCaller to 0." .at) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
