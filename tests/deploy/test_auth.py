@@ -1,137 +1,16 @@
-"""Istio's policies: what is rendered, and whom it lets through by Istio's rules of evaluation."""
-
-from dataclasses import dataclass, field
-from typing import Any
+"""Istio's policies as they are rendered; whom they let through is for test_gateway_auth.py to show, by a real Envoy."""
 
 import pytest
 
 from tests.deploy.rendering import CASES, files, objects, of_kind, predictor, values_of
 
 ISSUER = "https://login.example.com"
-IRIS, CHURN = "iris-ml.models.example.com", "churn-ml.models.example.com"
-GRPC = "/inference.GRPCInferenceService"
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as a proxy sees it; the claims are those of a good token, None without one."""
-
-    path: str
-    host: str = IRIS
-    method: str = "POST"
-    claims: dict[str, list[str]] | None = field(default_factory=dict)
-    issuer: str = ISSUER
-
-
-def like(pattern: str, text: str) -> bool:
-    """Compare as Istio does: the whole, or the beginning or end where there is a star."""
-    if pattern.endswith("*"):
-        return text.startswith(pattern[:-1])
-    if pattern.startswith("*"):
-        return text.endswith(pattern[1:])
-    return text == pattern
-
-
-def matches(rule: dict[str, Any], request: Request) -> bool:
-    """Whether a rule is for the request: one of each list, all of the kinds."""
-    principal = "" if request.claims is None else f"{request.issuer}/somebody"
-    sources = [each["source"]["requestPrincipals"] for each in rule.get("from", [])]
-    if sources and not any(principal and like(each, principal) for source in sources for each in source):
-        return False
-    seen = {"hosts": request.host, "methods": request.method, "paths": request.path}
-    operations = [each["operation"] for each in rule.get("to", [])]
-    if operations and not any(
-        all(any(like(pattern, seen[key]) for pattern in patterns) for key, patterns in operation.items())
-        for operation in operations
-    ):
-        return False
-    for condition in rule.get("when", []):
-        claim = condition["key"].removeprefix("request.auth.claims[").removesuffix("]")
-        if not set((request.claims or {}).get(claim, [])) & set(condition["values"]):
-            return False
-    return True
-
-
-def passes(policies: list[dict[str, Any]], request: Request) -> bool:
-    """Whether policies that select a workload let a request pass: no DENY, and some ALLOW where there is any."""
-
-    def any_rule(action: str) -> bool:
-        chosen = [each["spec"] for each in policies if each["spec"]["action"] == action]
-        return any(matches(rule, request) for spec in chosen for rule in spec.get("rules", []))
-
-    allows = [each for each in policies if each["spec"]["action"] == "ALLOW"]
-    return not any_rule("DENY") and (not allows or any_rule("ALLOW"))
-
-
-def policies(case: str, place: str) -> list[dict[str, Any]]:
-    """Return the policies on the Gateway, or on the pods of an InferenceService."""
-    every = of_kind("AuthorizationPolicy", values_of(case)).values()
-    if place == "gateway":
-        return [each for each in every if "targetRefs" in each["spec"]]
-    labels = {**predictor(values_of(case), place)["labels"], "app": f"isvc.{place}-predictor"}
-    selectors = ((each, each["spec"].get("selector")) for each in every)
-    return [each for each, chosen in selectors if chosen and chosen["matchLabels"].items() <= labels.items()]
 
 
 def test_should_not_render_when_disabled() -> None:
     assert [each["kind"] for each in objects() if each["apiVersion"].startswith("security.istio.io")] == []
     assert "annotations" not in predictor()
     assert "sidecar.istio.io/inject" not in predictor()["labels"]
-
-
-# --- whom they let through
-
-SCIENTIST: dict[str, list[str]] = {"groups": ["sales", "data-science"]}
-CALLER: dict[str, list[str]] = {"scope": ["infer"]}
-
-
-@pytest.mark.parametrize("place", ["gateway", "pods"])
-@pytest.mark.parametrize(
-    ("request_", "good"),
-    [
-        (Request("/v2/models/iris/infer", claims=SCIENTIST), True),
-        (Request(f"{GRPC}/ModelInfer", claims=SCIENTIST), True),
-        (Request("/v2/models/iris/infer", claims=None), False),
-        (Request("/v2/models/iris/infer", claims={}), False),
-        (Request("/v2/models/iris/infer", claims={"groups": ["sales"]}), False),
-        (Request("/v2/models/iris/infer", claims=SCIENTIST, issuer="https://evil.example.com"), False),
-        (Request("/v2/models/churn/infer", host=CHURN, claims=CALLER), True),
-        (Request(f"{GRPC}/ModelInfer", host=CHURN, claims=CALLER), True),
-        (Request("/v2/models/churn", host=CHURN, method="GET", claims=CALLER), False),
-        (Request("/v2/models/churn/infer", host=CHURN, method="GET", claims=CALLER), False),
-        (Request("/v2/models/churn/infer", host=IRIS, claims=CALLER), False),
-        (Request(f"{GRPC}/ModelInfer", host=IRIS, claims=CALLER), False),
-        (Request("/v2/health/ready", method="GET", claims={}), True),
-        (Request("/v2/health/ready", method="GET", claims=None), False),
-        (Request("/v2/repository/index", claims=SCIENTIST), False),
-        (Request("/v2/repository/models/iris/load", claims=SCIENTIST), False),
-        (Request(f"{GRPC}/RepositoryModelLoad", claims=SCIENTIST), False),
-    ],
-    ids=str,
-)
-def test_who_may_call_what(place: str, request_: Request, good: bool) -> None:  # noqa: FBT001
-    at = place if place == "gateway" else request_.host.removesuffix("-ml.models.example.com")
-    assert passes(policies("auth", at), request_) is good
-
-
-def test_a_host_may_be_called_with_its_port() -> None:
-    for host, good in ((f"{IRIS}:8443", True), (f"{IRIS}.evil.com", False), ("other.models.example.com", False)):
-        assert (
-            passes(policies("auth", "gateway"), Request("/v2/models/iris/infer", host=host, claims=SCIENTIST)) is good
-        )
-
-
-def test_the_canarys_pods_ask_as_the_stables_do() -> None:
-    found = policies("auth", "iris-canary")
-    assert passes(found, Request("/v2/models/iris/infer", claims=SCIENTIST))
-    assert not passes(found, Request("/v2/models/iris/infer", claims=CALLER))
-
-
-@pytest.mark.parametrize("place", ["gateway", "iris"])
-def test_without_its_rules_everything_is_denied(place: str) -> None:
-    left = [each for each in policies("auth", place) if "-allow" not in each["metadata"]["name"]]
-    assert len(left) == 2
-    assert not passes(left, Request("/v2/models/iris/infer", claims=SCIENTIST))
 
 
 # --- tokens and certificates
