@@ -10,10 +10,13 @@ import kubernetes_validate
 import yaml
 from helm_python import Chart
 
+from tests.deploy.validations import Rules
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 CHART: Final = ROOT / "helm" / "sklearn-kserve"
 CASES: Final = {path.name.removesuffix("-values.yaml"): path for path in sorted((CHART / "ci").glob("*-values.yaml"))}
 """Values by feature."""
+SCHEMAS: Final = Path(__file__).parent / "schemas"
 KUBERNETES: Final = "1.35"
 
 Object = dict[str, Any]
@@ -73,14 +76,15 @@ def _closed(node: Any) -> Any:
 
 
 @cache
-def _custom(kind: str, group: str) -> tuple[str, jsonschema_rs.Validator] | None:
-    path = Path(__file__).parent / "schemas" / f"{kind.lower()}.{group}.json"
+def _custom(kind: str, group: str) -> tuple[str, jsonschema_rs.Validator, Rules] | None:
+    path = SCHEMAS / f"{kind.lower()}.{group}.json"
     if not path.exists():
         return None
-    schema = _closed(json.loads(path.read_text()))
+    recorded = json.loads(path.read_text())
+    schema = _closed(recorded)
     # Not every CRD names what every object has.
     schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
-    return schema["apiVersion"], jsonschema_rs.Draft202012Validator(schema)
+    return schema["apiVersion"], jsonschema_rs.Draft202012Validator(schema), Rules(recorded)
 
 
 def faults(found: Object) -> list[str]:
@@ -91,11 +95,11 @@ def faults(found: Object) -> list[str]:
     custom = _custom(found["kind"], group)
     if custom is None:
         return [f"no schema of {found['kind']} in {group}"]
-    version, validator = custom
+    version, validator, rules = custom
     wrong = [] if found["apiVersion"] == version else [f"{found['apiVersion']}; the schema is of {version}"]
-    return wrong + [
-        f"{'.'.join(map(str, each.instance_path))}: {each.message}" for each in validator.iter_errors(found)
-    ]
+    wrong += [f"{'.'.join(map(str, each.instance_path))}: {each.message}" for each in validator.iter_errors(found)]
+    # As in an API server: rules are about objects whose types are right.
+    return wrong or rules.faults(found)
 
 
 def _core_faults(found: Object) -> list[str]:
