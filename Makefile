@@ -19,6 +19,10 @@ GRPC_PORT ?= 8081
 TEST_PROCESSES ?= 2
 FUZZ_SECONDS ?= 60
 WHEELS := requirements/wheels
+# Both releases of Helm that people use, each a Go module that pins it: make test-system builds them.
+HELM := $(patsubst tools/%/go.mod,var/tools/%/helm,$(wildcard tools/helm*/go.mod))
+# A Go that is new enough for them, or PyPI's.
+GO := $(shell go version 2>/dev/null | grep -qE ' go1\.(2[6-9]|[3-9][0-9])' && echo go || echo var/go/bin/go)
 # What `make bench` is to do besides, such as --quick or --only kserve,mlserver.
 BENCH ?=
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,var/bench/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
@@ -58,7 +62,7 @@ test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system' -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: test-system
-test-system: install ## Run the tests with parts that are not on PyPI: installs Debian's prometheus and prometheus-alertmanager
+test-system: install $(HELM) var/checkov/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, checkov, Debian's prometheus and prometheus-alertmanager
 	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
 		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
 		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
@@ -66,6 +70,21 @@ test-system: install ## Run the tests with parts that are not on PyPI: installs 
 		$$sudo apt-get update --quiet=2; \
 		$$sudo apt-get install --quiet=2 --yes --no-install-recommends prometheus prometheus-alertmanager; fi
 	$(PY) -m pytest -m system
+
+# Minutes the first time, seconds when Go has built it before; again only for another version.
+$(HELM): var/tools/%/helm: tools/%/go.mod tools/%/go.sum | $(if $(filter var/%,$(GO)),var/go/.installed)
+	@echo "Building $*: the tests render the chart by the programs that people install it with."
+	cd tools/$* && GOBIN=$(CURDIR)/$(@D) GOFLAGS=-mod=readonly GOTOOLCHAIN=local \
+		nice -n 19 $(GO:var/%=$(CURDIR)/var/%) install -trimpath -ldflags='-s -w' tool
+	@touch $@
+
+# Each in an environment of its own: their pins are no concern of ours.
+var/checkov/.installed var/go/.installed: var/%/.installed: requirements/%.txt | $(STAMP)
+	@echo "Installing $* and what it needs into var/$*: make test-system runs it."
+	$(PYTHON) -m venv --clear $(@D)
+	$(BIN)/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $< \
+		|| $(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $<
+	@touch $@
 
 .PHONY: chaos
 chaos: install ## Run the long forms of the tests under fire, for about half an hour: overload, slow clients, soak, swaps, fuzzing
@@ -151,6 +170,7 @@ lock: install ## Resolve requirements/ anew (UPGRADE=1: to the newest versions a
 	$(LOCK) pyproject.toml --extra train -c requirements/dev.txt -o requirements/train.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
+	for alone in checkov go; do $(LOCK) --group $$alone -o requirements/$$alone.txt; done
 	$(LOCK) --group bootstrap -c requirements/dev.txt -o requirements/uv.txt
 	for wanted in benchmarks/peers/*/requirements.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt; done
 

@@ -20,6 +20,8 @@ import model
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+ALONE = {"dev.txt", "fuzz.txt", "checkov.txt", "go.txt"}
+"""Locks of what no image holds."""
 SERVING = ("serve", "kserve", "skops", "onnx", "treelite")
 """Extras that the image carries."""
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -146,7 +148,7 @@ def test_a_lock_file_names_no_index_and_no_machine(lock: Path) -> None:
 
 
 # Of fuzz.txt nothing is shipped, and where it is for there are not always wheels.
-@pytest.mark.parametrize("lock", [path.name for path in LOCKS if path.name not in {"dev.txt", "fuzz.txt"}])
+@pytest.mark.parametrize("lock", [path.name for path in LOCKS if path.name not in ALONE])
 def test_what_is_shipped_is_what_is_tested(lock: str) -> None:
     tested = pins("dev.txt")
     untested = {name: versions for name, versions in pins(lock).items() if not versions <= tested.get(name, set())}
