@@ -1,6 +1,5 @@
 """Every value is described, checked and used; what is wrong is refused in a sentence."""
 
-import copy
 import json
 import re
 from collections.abc import Iterator
@@ -8,17 +7,14 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-import yaml
 from helm_python import HelmError, lint
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings
 
 from helm import readme
 from model.settings import Settings
+from tests.deploy.matrix import DEFAULTS, LEAVES, SCHEMA, get, mixtures, others, put
 from tests.deploy.rendering import CASES, CHART, faults, files, objects, values_of
 
-SCHEMA = json.loads((CHART / "values.schema.json").read_text())
-DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 CHART_DECIDES = {
     *("model_dir", "model_name", "model_root", "default_model"),
     *("host", "http_port", "grpc_port", "enable_grpc", "protocol"),
@@ -26,56 +22,6 @@ CHART_DECIDES = {
     "ignored",
 }
 """Settings of the server that are no values, for the chart gives them or has no place for them."""
-
-
-def leaves(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    """Yield the path and schema of each value; one with an example is taken as a whole."""
-    schema = resolved(schema)
-    if "properties" not in schema or "examples" in schema:
-        yield path, schema
-        return
-    for name, each in schema["properties"].items():
-        if name != "global":
-            yield from leaves(each, (*path, name))
-
-
-def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    first = schema["allOf"][0] if "allOf" in schema else schema
-    return {**SCHEMA["$defs"][first["$ref"].rsplit("/", 1)[1]], **first} if "$ref" in first else first
-
-
-LEAVES = {".".join(path): schema for path, schema in leaves(SCHEMA)}
-
-
-def get(values: dict[str, Any], path: str) -> Any:
-    for name in path.split("."):
-        values = values.get(name, {})
-    return values
-
-
-def put(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    changed = copy.deepcopy(values)
-    *above, last = path.split(".")
-    inner = changed
-    for name in above:
-        inner = inner.setdefault(name, {})
-    inner[last] = value
-    return changed
-
-
-def others(schema: dict[str, Any], now: Any) -> list[Any]:
-    """Return what the schema allows besides the value that is there now."""
-    kind = schema.get("type")
-    if "examples" in schema:
-        found = schema["examples"]
-    elif "enum" in schema:
-        found = schema["enum"]
-    elif kind == "boolean":
-        found = [True, False]
-    else:
-        assert kind in {"integer", "number"}, f"the schema gives no example: {schema}"
-        found = [each for each in (now + 1, now - 1) if schema.get("minimum", each) <= each]
-    return [each for each in found if each != now]
 
 
 def test_every_value_has_a_sentence_of_its_own() -> None:
@@ -134,19 +80,18 @@ def test_a_value_changes_what_is_rendered(path: str) -> None:
 REFUSAL = r"execution error at \(sklearn-kserve/templates/inferenceservice\.yaml:1:\d+\): [^\n]+[;:] [^\n]+\."
 
 
-@st.composite
-def mixtures(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw a feature's values with some of all the others changed."""
-    values = values_of(draw(st.sampled_from([*CASES])))
-    for path in draw(st.lists(st.sampled_from([*LEAVES]), max_size=8, unique=True)):
-        now = get(values, path) or get(DEFAULTS, path)
-        if found := others(LEAVES[path], now):
-            values = put(values, path, draw(st.sampled_from(found)))
-    return values
+def test_templates_read_no_value_that_there_is_not() -> None:
+    known = {path for leaf in LEAVES for path in (leaf, leaf.partition(".")[0])}
+    texts = {path.name: path.read_text() for path in (CHART / "templates").rglob("*") if path.is_file()}
+    read = {(name, path) for name, text in texts.items() for path in re.findall(r"\.Values\.([\w.]+)", text)}
+    assert len(read) > 50
+    assert {
+        (name, path) for name, path in read if not any(path == at or path.startswith(f"{at}.") for at in known)
+    } == set()
 
 
 @given(mixtures())
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_any_mixture_of_values_is_valid_or_refused_in_a_sentence(values: dict[str, Any]) -> None:
     rendered: list[dict[str, Any]] = []
     refusal = ""

@@ -52,7 +52,7 @@
 targetRefs:
   - group: gateway.networking.k8s.io
     kind: Gateway
-    name: {{ .Values.route.gateway }}
+    name: {{ .Values.route.gateway | quote }}
 {{- end -}}
 
 {{- define "sklearn-kserve.atPods" -}}
@@ -67,10 +67,10 @@ selector:
 {{- $suffix := ternary (printf "-%s" (.suffix | default "")) "" (ne (.suffix | default "") "") -}}
 {{- if eq .place "gateway" -}}
 name: {{ include "sklearn-kserve.fullname" .root }}-{{ .root.Release.Namespace }}{{ $suffix }}
-namespace: {{ .root.Values.route.gatewayNamespace }}
+namespace: {{ .root.Values.route.gatewayNamespace | quote }}
 {{- else -}}
 name: {{ include "sklearn-kserve.fullname" .root }}{{ $suffix }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ .root.Release.Namespace | quote }}
 {{- end }}
 labels:
   {{- include "sklearn-kserve.labels" .root | nindent 2 }}

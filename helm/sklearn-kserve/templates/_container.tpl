@@ -3,9 +3,10 @@
 {{- $root := .root -}}
 {{- with .service -}}
 - --model_name={{ .model }}
-- --model_dir={{ ternary "/mnt/models" .path (ne .storageUri "") }}
+- {{ printf "--model_dir=%s" (ternary "/mnt/models" .path (ne .storageUri "")) | quote }}
 {{- range $name, $value := .settings }}
-- --{{ $name }}={{ if kindIs "slice" $value }}{{ join "," $value }}{{ else if kindIs "string" $value }}{{ $value }}{{ else }}{{ toJson $value }}{{ end }}
+{{- $text := kindIs "slice" $value | ternary (join "," $value) (kindIs "string" $value | ternary $value (toJson $value)) }}
+- {{ printf "--%s=%s" $name $text | quote }}
 {{- end }}
 {{- end }}
 {{- with $root.Values.verification.files }}
@@ -46,7 +47,7 @@ No preStop: on SIGTERM the server itself turns unready and goes on answering for
 {{- define "sklearn-kserve.container" -}}
 {{- $knative := eq .root.Values.mode "Knative" -}}
 name: kserve-container
-image: {{ .service.image }}
+image: {{ .service.image | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 args:
   {{- include "sklearn-kserve.args" . | nindent 2 }}
@@ -107,23 +108,23 @@ volumeMounts:
 {{- define "sklearn-kserve.volumes" -}}
 - name: tmp
   emptyDir:
-    sizeLimit: {{ .Values.pod.tmpSize }}
+    sizeLimit: {{ .Values.pod.tmpSize | quote }}
 {{- with .Values.verification }}
 {{- if .files }}
 - name: verify-keys
   {{- if .configMap }}
   configMap:
-    name: {{ .configMap }}
+    name: {{ .configMap | quote }}
   {{- else }}
   secret:
-    secretName: {{ .secret }}
+    secretName: {{ .secret | quote }}
   {{- end }}
 {{- end }}
 {{- end }}
 {{- with .Values.apiKeys.secret }}
 - name: api-keys
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- end -}}

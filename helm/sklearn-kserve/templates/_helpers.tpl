@@ -5,7 +5,7 @@
 
 {{- define "sklearn-kserve.selectorLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* Without the versions of chart and app: KServe hands labels on to the pods, and a new chart is no reason to restart them. */}}
@@ -28,7 +28,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - to:
     - namespaceSelector:
         matchLabels:
-          kubernetes.io/metadata.name: {{ .Values.networkPolicy.dnsNamespace }}
+          kubernetes.io/metadata.name: {{ .Values.networkPolicy.dnsNamespace | quote }}
   ports:
     - port: 53
       protocol: UDP

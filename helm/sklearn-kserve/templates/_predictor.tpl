@@ -29,17 +29,17 @@ annotations:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
-serviceAccountName: {{ include "sklearn-kserve.serviceAccountName" .root }}
+serviceAccountName: {{ include "sklearn-kserve.serviceAccountName" .root | quote }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 {{- with $values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with $values.pod.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $values.pod.nodeSelector }}
 nodeSelector:
@@ -79,7 +79,7 @@ securityContext:
 {{- with $values.pod.spreadOver }}
 topologySpreadConstraints:
   {{- range . }}
-  - topologyKey: {{ . }}
+  - topologyKey: {{ . | quote }}
     maxSkew: 1
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
@@ -92,12 +92,12 @@ topologySpreadConstraints:
 {{- if .service.format }}
 model:
   modelFormat:
-    name: {{ .service.format }}
+    name: {{ .service.format | quote }}
     {{- with .service.formatVersion }}
     version: {{ . | quote }}
     {{- end }}
   {{- with .service.runtime }}
-  runtime: {{ . }}
+  runtime: {{ . | quote }}
   {{- end }}
   {{- if and .service.ours (eq .service.track "canary") }}
   # The runtime names a model by its InferenceService; clients know the canary by the stable's name.
