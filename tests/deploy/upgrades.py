@@ -27,6 +27,7 @@ FIXED: Final[dict[str, tuple[str, ...]]] = {
     "ScaledObject": (),
     "HTTPRoute": (),
     "AuthorizationPolicy": (),
+    "EnvoyFilter": (),
     "PeerAuthentication": (),
     "RequestAuthentication": (),
     "PodMonitor": (),
