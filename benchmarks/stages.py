@@ -14,6 +14,8 @@ from benchmarks.wire import Request
 from model.codec.v2 import decode_request, encode_response
 from model.logs import configure
 from model.rest.protocol import Protocol
+from model.rest.request import Request as Received
+from model.rest.upload import Upload
 from model.server import Server
 from model.settings import Settings
 from model.signature.outputs import encode
@@ -96,7 +98,7 @@ async def _profiled(root: Path, model: str, request: Request, repetitions: int) 
     await rest.start()
     leaves = _leaves(repository.select(model, ""), request, repetitions)
     in_app = await _timed(_application(app, request), repetitions)
-    connection = Protocol(rest._config, rest._state, {})  # noqa: SLF001
+    connection = Protocol(app, rest._connections)  # noqa: SLF001
     whole = await _timed(_exchange(connection, request), repetitions)
     connection.connection_lost(None)
     await rest.stop(0)
@@ -127,17 +129,16 @@ def _leaves(servable: Any, request: Request, repetitions: int) -> list[Stage]:
 
 
 def _application(app: Any, request: Request) -> Callable[[], Awaitable[None]]:
-    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
-    headers.append((b"content-length", b"%d" % len(request.body)))
-    scope = {"type": "http", "method": "POST", "path": request.path, "headers": headers, "query_string": b""}
+    headers = {b"host": b"127.0.0.1", b"content-type": b"application/json"}
+    headers[b"content-length"] = b"%d" % len(request.body)
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": request.body, "more_body": False}
+    async def ask() -> None:
+        upload = Upload(lambda: None)
+        upload.feed(request.body)
+        upload.end()
+        await app(Received(app.service, "POST", request.path, headers, upload))
 
-    async def send(_: dict[str, Any]) -> None:
-        """Drop the answer."""
-
-    return lambda: app(scope, receive, send)
+    return ask
 
 
 def _exchange(connection: Protocol, request: Request) -> Callable[[], Awaitable[None]]:

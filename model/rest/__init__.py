@@ -1,5 +1,5 @@
 """
-The REST front-end: raw ASGI on uvicorn, httptools and uvloop.
+The REST front-end: HTTP/1.1 by httptools and uvloop.
 
 ::
 
@@ -8,13 +8,13 @@ The REST front-end: raw ASGI on uvicorn, httptools and uvloop.
     protocol         HTTP/1.1 as it comes over one connection, read strictly and within its time
     head             what a request's head has to be beside that
     exchange         the requests of a connection that are in hand, and how it ends
-    cycle            one request and its answer on a connection
-    app              ASGI application: route, key, handler, error -> status
+    app              route, key, handler, error -> status
     routes           the table of routes; matching, 405s and the OpenAPI document follow from it
-    request          headers, request id, key, body of one request
+    request          one request as handlers see it: headers, id, key, body
     deadline         when its answer is no longer wanted
-    body             the body within its limit, decompressed as a stream
-    answer           what a handler returns; errors as answers
+    upload           the body as it comes
+    body             the same within its limit, decompressed as a stream
+    answer           what a handler returns, and what goes over the connection; errors as answers
     v2, v1, rows, repository, pages    the handlers
     openapi          the OpenAPI document, kept until the models change
     operations       one route's part of it

@@ -1,28 +1,22 @@
-"""The ASGI application: path to route, key, handler, and every error to its status."""
+"""The application: path to route, key, handler, and every error to its status."""
 
 import asyncio
-from contextlib import suppress
-from typing import Final
 
 import structlog
 
 from model.dataplane import DataPlane
 from model.errors import NotReady, ServingError
 from model.rest.answer import Answer, failure, refusal
-from model.rest.asgi import ClientDisconnected, Receive, Scope, Send
 from model.rest.openapi import Document
 from model.rest.request import Request, Service
-from model.rest.routes import ROUTES, Router
-
-_LINGER_SECONDS: Final = 2.0
-"""How long a body that was refused is still read: a connection closed on unread bytes takes the answer with it."""
+from model.rest.routes import ROUTES, Route, Router
 
 _log = structlog.get_logger(__name__)
 
 
 class RestApp:
     """
-    The REST front-end as an ASGI 3 application.
+    The REST front-end: answers requests, and knows nothing of connections.
 
     Parameters
     ----------
@@ -36,6 +30,8 @@ class RestApp:
 
     Attributes
     ----------
+    service : Service
+        What requests share.
     draining : bool
         Set by who is about to stop the server: each answer then tells its client to connect anew, elsewhere.
     """
@@ -50,57 +46,30 @@ class RestApp:
     ) -> None:
         routes = tuple(route for route in ROUTES if enable_docs or route.path != "/docs")
         document = Document(routes, dataplane, max_body_bytes=max_body_bytes, keys=keys)
-        self._service = Service(dataplane, max_body_bytes, document.render)
+        self.service = Service(dataplane, max_body_bytes, document.render)
         self._router = Router(routes)
         self.draining = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        request = Request(scope, receive, self._service)
+    async def __call__(self, request: Request) -> Answer:
+        """Answer one request, whatever comes of it."""
         try:
-            answer = await self._answer(request, scope["method"], scope["path"])
+            return await self._route(request).handler(request)
         except ServingError as error:
-            answer = refusal(error)
-        except ClientDisconnected:
-            return
+            return refusal(error)
         except asyncio.CancelledError:
             # The client is gone, and takes no answer; or the server stops, and its grace is over.
-            answer = refusal(NotReady("The server stopped before it could answer; try again elsewhere."))
+            return refusal(NotReady("The server stopped before it could answer; try again elsewhere."))
         except Exception:  # noqa: BLE001 -- whatever it is, the client gets one sentence
             request_id = request.id.decode()
             _log.exception("request failed", request_id=request_id, protocol="rest")
-            answer = failure(request_id)
-        await self._send(answer, request, scope["method"], send)
+            return failure(request_id)
 
-    async def _answer(self, request: Request, method: str, path: str) -> Answer:
-        found = self._router.find(path)
-        route = found.route(method, path)
+    def _route(self, request: Request) -> Route:
+        """Find what a request leads to, and let its client in."""
+        found = self._router.find(request.path)
+        route = found.route(request.method, request.path)
         request.model = found.model
         request.version = found.version
         if not route.public:
             request.authorize()
-        return await route.handler(request)
-
-    async def _send(self, answer: Answer, request: Request, method: str, send: Send) -> None:
-        body = answer.body
-        headers = [
-            (b"content-type", answer.content_type),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", request.id),
-            *answer.headers,
-        ]
-        if self.draining or answer.unread:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        if method == "HEAD":
-            body = b""
-        await send({"type": "http.response.body", "body": body, "more_body": answer.unread})
-        if answer.unread:
-            await _linger(request, send)
-
-
-async def _linger(request: Request, send: Send) -> None:
-    with suppress(TimeoutError, asyncio.CancelledError):
-        async with asyncio.timeout(_LINGER_SECONDS):
-            await request.discard()
-    await send({"type": "http.response.body", "body": b""})
+        return route

@@ -5,7 +5,8 @@ import zlib
 from typing import Final
 
 from model.errors import InvalidInput, TooLarge, UnsupportedEncoding
-from model.rest.asgi import ClientDisconnected, Headers, Message, Receive
+from model.rest.head import Headers
+from model.rest.upload import Upload
 
 Body = bytes | bytearray
 
@@ -16,14 +17,13 @@ _RAW: Final = -zlib.MAX_WBITS
 _SLICE_BYTES: Final = 1 << 20
 
 
-async def read_body(receive: Receive, headers: Headers, max_bytes: int) -> Body:
+async def read_body(upload: Upload, headers: Headers, max_bytes: int) -> Body:
     """
     Read and decompress the body.
 
     Parameters
     ----------
-    receive : callable
-        ASGI's.
+    upload : Upload
     headers : dict
     max_bytes : int
         Limit of the body as sent, and of the body decompressed.
@@ -40,51 +40,34 @@ async def read_body(receive: Receive, headers: Headers, max_bytes: int) -> Body:
         A Content-Encoding other than gzip, deflate and identity.
     InvalidInput
         The compressed stream is corrupt or ends early.
-    ClientDisconnected
-        The client went away.
     """
     declared = headers.get(b"content-length")
     if declared is not None and declared.isdigit() and int(declared[:20]) > max_bytes:
         raise _too_large(max_bytes, f"{declared[:20].decode()} bytes")
     encoding = headers.get(b"content-encoding")
     decoder = None if encoding is None else _decoder(encoding, max_bytes)
-    message = await receive()
     if decoder is not None:
-        return await _decompressed(decoder, message, receive)
-    if message.get("more_body") or message["type"] != "http.request":
-        return await _collected(message, receive, max_bytes)
-    whole: bytes = message["body"]
-    if len(whole) > max_bytes:
-        raise _too_large(max_bytes, f"{len(whole)} bytes")
-    return whole
+        return await _decompressed(decoder, upload)
+    piece = upload.take() if upload.whole else await upload.read()
+    return piece if upload.ended and len(piece) <= max_bytes else await _collected(piece, upload, max_bytes)
 
 
-async def _collected(message: Message, receive: Receive, max_bytes: int) -> bytearray:
-    body = bytearray(_chunk(message))
-    while message.get("more_body"):
-        message = await receive()
-        body += _chunk(message)
-        if len(body) > max_bytes:
-            raise _too_large(max_bytes, "more")
-    return body
+async def _collected(piece: bytes, upload: Upload, max_bytes: int) -> bytearray:
+    body = bytearray(piece)
+    while len(body) <= max_bytes:
+        if upload.ended:
+            return body
+        body += await upload.read()
+    raise _too_large(max_bytes, "more")
 
 
-async def _decompressed(decoder: "_Decoder", message: Message, receive: Receive) -> bytearray:
-    while True:
-        left = decoder.feed(_chunk(message))
+async def _decompressed(decoder: "_Decoder", upload: Upload) -> bytearray:
+    while not upload.ended:
+        left = decoder.feed(await upload.read())
         while left is not None:
             await asyncio.sleep(0)
             left = decoder.feed(left)
-        if not message.get("more_body"):
-            return decoder.finish()
-        message = await receive()
-
-
-def _chunk(message: Message) -> bytes:
-    if message["type"] != "http.request":
-        raise ClientDisconnected
-    chunk: bytes = message.get("body", b"")
-    return chunk
+    return decoder.finish()
 
 
 def _decoder(encoding: bytes, max_bytes: int) -> "_Decoder | None":

@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from model.rest.asgi import Headers
+from model.rest.head import Headers
 
 _ENVOY: Final = b"x-envoy-expected-rq-timeout-ms"
 _DIGITS: Final = 12

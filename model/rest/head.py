@@ -3,9 +3,6 @@
 import re
 from typing import Final, NamedTuple
 
-import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 HEAD_MOST_BYTES: Final = 65_536
 """Of the request line and the headers; Envoy allows 60 KiB."""
 
@@ -20,6 +17,9 @@ _NOT_IMPLEMENTED: Final = 501
 _VERSION_NOT_SUPPORTED: Final = 505
 
 HeaderList = list[tuple[bytes, bytes]]
+"""As they came, but for the names, which are in lower case."""
+Headers = dict[bytes, bytes]
+"""Of a repeated header the last value."""
 
 
 class Fault(NamedTuple):
@@ -33,7 +33,7 @@ INVALID: Final = Fault(_BAD_REQUEST, "The request is not valid HTTP/1.1.")
 OVERLONG: Final = Fault(_HEAD_TOO_LARGE, f"The request line and headers are over {HEAD_MOST_BYTES} bytes.")
 
 
-def fault_in(version: str, headers: HeaderList) -> Fault | None:
+def fault_in(version: str, headers: HeaderList, fields: Headers) -> Fault | None:
     """
     Return what is wrong with a head that the parser has let pass, or None.
 
@@ -42,7 +42,8 @@ def fault_in(version: str, headers: HeaderList) -> Fault | None:
     version : str
         Of HTTP, such as ``1.1``.
     headers : list of (name, value)
-        Names in lower case.
+    fields : dict
+        The same without repetition.
 
     References
     ----------
@@ -50,7 +51,6 @@ def fault_in(version: str, headers: HeaderList) -> Fault | None:
     """
     if version not in {"1.1", "1.0"}:
         return Fault(_VERSION_NOT_SUPPORTED, f"The request is of HTTP/{version}; expected HTTP/1.1.")
-    fields = dict(headers)
     if b"transfer-encoding" in fields:
         fault = _coding_fault(version, headers)
         if fault is not None:
@@ -69,18 +69,6 @@ def is_overlong(target: bytes, headers: HeaderList) -> bool:
     """Whether a head, which has come whole, is over the limit."""
     lines = sum(len(name) + len(value) + _LINE_EXTRA_BYTES for name, value in headers)
     return len(target) + lines > HEAD_MOST_BYTES
-
-
-def refusal(fault: Fault, headers: HeaderList) -> bytes:
-    """Return the answer to a request that is at fault, with these headers besides its own."""
-    body = orjson.dumps({"error": fault.message})
-    own = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
-    ]
-    lines = [b"%b: %b\r\n" % header for header in (*headers, *own)]
-    return b"".join([STATUS_LINE[fault.status], *lines, b"\r\n", body])
 
 
 def _coding_fault(version: str, headers: HeaderList) -> Fault | None:

@@ -8,9 +8,10 @@ from model.call import Call, new_request_id
 from model.dataplane import DataPlane
 from model.errors import InvalidInput, ServingError
 from model.keys import NOBODY, Client
-from model.rest.asgi import Headers, Receive, Scope
 from model.rest.body import Body, read_body
 from model.rest.deadline import client_deadline
+from model.rest.head import Headers
+from model.rest.upload import Upload
 
 _REQUEST_ID_MOST: Final = 128
 _LENGTH_DIGITS: Final = 18
@@ -41,9 +42,16 @@ class Request:
 
     Parameters
     ----------
-    scope, receive
-        ASGI's.
     service : Service
+    method, path : str
+        The path without its query, decoded.
+    headers : dict of bytes
+    upload : Upload
+        The body, as it comes.
+    keep_alive : bool
+        Whether the client wants to use its connection again.
+    interim : bool
+        Whether it understands interim answers.
 
     Attributes
     ----------
@@ -52,19 +60,45 @@ class Request:
         Who asks, once it is authorized.
     model, version : str
         From the path; empty where it names none.
-    headers : dict of bytes
     id : bytes
         The client's ``X-Request-ID`` if it is printable and short, else a new one.
     """
 
-    __slots__ = ("_receive", "client", "dataplane", "headers", "id", "model", "service", "version")
+    __slots__ = (
+        "client",
+        "dataplane",
+        "headers",
+        "id",
+        "interim",
+        "keep_alive",
+        "method",
+        "model",
+        "path",
+        "service",
+        "upload",
+        "version",
+    )
 
-    def __init__(self, scope: Scope, receive: Receive, service: Service) -> None:
-        self._receive = receive
+    def __init__(
+        self,
+        service: Service,
+        method: str,
+        path: str,
+        headers: Headers,
+        upload: Upload,
+        *,
+        keep_alive: bool = True,
+        interim: bool = True,
+    ) -> None:
         self.service = service
         self.dataplane = service.dataplane
-        self.headers: Headers = dict(scope["headers"])
-        sent_id = self.headers.get(b"x-request-id")
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.upload = upload
+        self.keep_alive = keep_alive
+        self.interim = interim
+        sent_id = headers.get(b"x-request-id")
         self.id = sent_id if sent_id and _is_request_id(sent_id) else new_request_id().encode()
         self.client = NOBODY
         self.model = ""
@@ -77,7 +111,7 @@ class Request:
         Raises
         ------
         Overloaded
-        ServingError, ClientDisconnected
+        ServingError
             See `body`.
         """
         if self.dataplane.full:
@@ -87,7 +121,7 @@ class Request:
     async def body(self) -> Body:
         """Read the body, decompressed; see `read_body` for what it raises."""
         try:
-            return await read_body(self._receive, self.headers, self.service.max_body_bytes)
+            return await read_body(self.upload, self.headers, self.service.max_body_bytes)
         except ServingError as error:
             self.dataplane.refused(error)
             raise
@@ -102,12 +136,6 @@ class Request:
         """
         header = self.headers.get(b"authorization")
         self.client = self.dataplane.authorize(None if header is None else header.decode("latin-1"))
-
-    async def discard(self) -> None:
-        """Read what the client still sends, until it goes away or is done."""
-        message = await self._receive()
-        while message.get("more_body"):
-            message = await self._receive()
 
     def json_length(self, body: Body) -> int | None:
         """

@@ -4,13 +4,10 @@ import asyncio
 import resource
 import socket
 import time
-from email.utils import formatdate
 from itertools import islice
 from typing import Any, Final
 
 import structlog
-import uvicorn
-from uvicorn.server import ServerState
 
 from model.rest.acceptor import Acceptor
 from model.rest.app import RestApp
@@ -33,8 +30,6 @@ _log = structlog.get_logger(__name__)
 class RestServer:
     """
     Serves an application within the running event loop.
-
-    uvicorn's own server takes the process's signals and polls for its end; this one leaves both to its caller.
 
     Parameters
     ----------
@@ -81,22 +76,10 @@ class RestServer:
         self._backlog = backlog
         self._inherited = listener
         self._max_connections = min(max_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4)
-        self._state = ServerState()
+        self._keep_alive_seconds = keep_alive_seconds
+        self._connections: set[Protocol] = set()
         self._acceptor: Acceptor | None = None
         self._ticker: asyncio.Task[None] | None = None
-        self._config = uvicorn.Config(
-            app,
-            http=Protocol,
-            ws="none",
-            loop="none",
-            interface="asgi3",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=keep_alive_seconds,
-        )
 
     async def start(self) -> int:
         """
@@ -112,10 +95,8 @@ class RestServer:
         ArtifactError
             The address can't be bound.
         """
-        self._config.load()
         listener = self._inherited or listen(self._host, self._port, self._backlog)
         port: int = listener.getsockname()[1]
-        self._tick()
         self._acceptor = Acceptor(listener, self._connect, self._tls, shared=self._inherited is not None)
         self._ticker = asyncio.create_task(self._tick_on())
         return port
@@ -136,51 +117,43 @@ class RestServer:
         # A request that lies in a socket's buffer already is read, and is then in flight like the others.
         await asyncio.sleep(_SETTLE_SECONDS)
         await self._finish(grace_seconds)
-        for connection in self._connections():
+        for connection in list(self._connections):
             connection.cancel()
         await self._finish(_CANCELLED_SECONDS)
-        for connection in self._connections():
+        for connection in list(self._connections):
             connection.transport.abort()
         self._ticker.cancel()
 
     async def _finish(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        while self._state.connections and time.monotonic() < end:
-            for connection in self._connections():
+        while self._connections and time.monotonic() < end:
+            for connection in list(self._connections):
                 connection.shutdown()
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _connections(self) -> list[Protocol]:
-        return [connection for connection in self._state.connections if isinstance(connection, Protocol)]
-
     def _connect(self) -> Protocol:
         """Make the protocol of a new connection, if need be in the place of one that waits for its client."""
-        connections = self._state.connections
-        if len(connections) >= self._max_connections:
+        if len(self._connections) >= self._max_connections:
             waiting = {
                 connection: connection.idle_since
-                for connection in islice(connections, _SAMPLE)
-                if isinstance(connection, Protocol) and connection.idle_since is not None
+                for connection in islice(self._connections, _SAMPLE)
+                if connection.idle_since is not None
             }
             if waiting:
                 min(waiting, key=waiting.__getitem__).transport.abort()
-        return Protocol(self._config, self._state, {})
+        return Protocol(self._app, self._connections)
 
     async def _tick_on(self) -> None:
+        """Look at the connections now and then, in place of a timer for each."""
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            self._tick()
-
-    def _tick(self) -> None:
-        """Do once per second what would cost too much per request."""
-        self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
-        slow = asyncio.get_running_loop().time() - self._client_seconds
-        for connection in self._connections():
-            _close_if_slow(connection, slow)
+            now = asyncio.get_running_loop().time()
+            for connection in list(self._connections):
+                _close_if_slow(connection, now - self._client_seconds, now - self._keep_alive_seconds)
 
 
-def _close_if_slow(connection: Protocol, since: float) -> None:
+def _close_if_slow(connection: Protocol, since: float, idle_since: float) -> None:
     try:
-        connection.close_if_slow(since)
+        connection.close_if_slow(since, idle_since)
     except Exception:  # noqa: BLE001 -- whatever it was, it must not keep the others from being looked at
         _log.exception("a look at a connection failed; the next follows")

@@ -3,20 +3,19 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import uvicorn
-from uvicorn.server import ServerState
-
+from model.rest.answer import Answer
 from model.rest.protocol import Protocol
+from model.rest.request import Request
 
 
 class Seen(NamedTuple):
     """The requests that the application had whole, and the statuses that the client got."""
 
-    requests: list[tuple[str, str, list[tuple[bytes, bytes]], bytes]]
+    requests: list[tuple[str, str, dict[bytes, bytes], bytes]]
     statuses: list[int]
 
 
@@ -63,52 +62,42 @@ def seen_by_the_application(pieces: Sequence[bytes]) -> Seen:
     return _loop().run_until_complete(_seen(pieces))
 
 
+class _Application:
+    """Reads every body, and answers in two bytes."""
+
+    service: Any = SimpleNamespace(dataplane=None)
+    draining = False
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+
+    async def __call__(self, request: Request) -> Answer:
+        body = b""
+        while not request.upload.ended:
+            body += await request.upload.read()
+        self._seen.requests.append((request.method, request.path, request.headers, body))
+        return Answer(b"{}")
+
+
 async def _seen(pieces: Sequence[bytes]) -> Seen:
     seen = Seen([], [])
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        with suppress(asyncio.CancelledError):  # The client is gone.
-            await answer(scope, receive, send)
-
-    async def answer(scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        message: dict[str, Any] = {"more_body": True}
-        while message.get("more_body"):
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            body += message["body"]
-        seen.requests.append((scope["method"], scope["path"], scope["headers"], body))
-        headers = [(b"content-length", b"2")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{}"})
-
-    state = ServerState()
-    options: dict[str, Any] = {
-        "ws": "none",
-        "loop": "none",
-        "interface": "asgi3",
-        "lifespan": "off",
-        "proxy_headers": False,
-    }
-    config = uvicorn.Config(application, http=Protocol, log_config=None, access_log=False, **options)
-    protocol = Protocol(config, state, {})
+    protocol = Protocol(_Application(seen), set())  # type: ignore[arg-type]  # as much of one as it needs
     transport = _Transport()
     protocol.connection_made(transport)  # type: ignore[arg-type]  # as much of one as it needs
     for piece in pieces:
         if not transport.closing:
             protocol.data_received(piece)
-        await _settled(state)
+        await _settled()
     if not transport.closing:
         protocol.eof_received()
-    await _settled(state)
+    await _settled()
     protocol.connection_lost(None)
-    await _settled(state)
+    await _settled()
     seen.statuses.extend(int(status) for status in re.findall(rb"HTTP/1\.1 ([2-9]\d\d) ", transport.written))
     return seen
 
 
-async def _settled(state: ServerState) -> None:
+async def _settled() -> None:
     """Let the application do all it can."""
-    for _ in range(4 + 2 * len(state.tasks)):
+    for _ in range(4 + 2 * len(asyncio.all_tasks())):
         await asyncio.sleep(0)

@@ -25,6 +25,7 @@ from model.grpc import open_inference_pb2 as pb
 from model.grpc import rpc
 from model.grpc.codec import decode_request, encode_response, is_raw
 from model.rest.body import read_body
+from model.rest.upload import Upload
 from model.settings import Settings
 from model.tensors import InferRequest, InferResponse, Tensor
 from tests.fuzz.connection import seen_by_the_application
@@ -95,15 +96,15 @@ def compressed_body(data: bytes) -> None:
     size = (data[0] >> 1) + 1
     pieces = [data[start : start + size] for start in range(1, len(data), size)] or [b""]
 
+    def feed() -> None:
+        upload.feed(pieces.pop(0))
+        if not pieces:
+            upload.end()
+
+    upload = Upload(feed)
+
     async def read() -> bytes | bytearray:
-        messages = iter(
-            [{"type": "http.request", "body": piece, "more_body": n < len(pieces)} for n, piece in enumerate(pieces, 1)]
-        )
-
-        async def receive() -> Any:
-            return next(messages)
-
-        return await read_body(receive, {b"content-encoding": encoding}, _MOST_BODY)
+        return await read_body(upload, {b"content-encoding": encoding}, _MOST_BODY)
 
     with contextlib.suppress(ServingError):
         if len(asyncio.run(read())) > _MOST_BODY:

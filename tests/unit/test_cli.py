@@ -129,7 +129,7 @@ def test_help_and_mistakes_come_without_the_heavy_imports(argv: list[str]) -> No
     done = run("-X", "importtime", "-m", "model", *argv)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
     assert "model.cli" in imported
-    assert not imported & {"sklearn", "pandas", "numpy", "grpc", "uvicorn", "structlog", "prometheus_client"}
+    assert not imported & {"sklearn", "pandas", "numpy", "grpc", "httptools", "structlog", "prometheus_client"}
 
 
 def test_the_version_is_printed() -> None:

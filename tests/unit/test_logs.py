@@ -75,8 +75,8 @@ def test_what_is_below_the_level_is_not_logged(level: str, wanted: list[str], st
     logs.configure(level, stream)
     structlog.get_logger().info("a")
     structlog.get_logger().warning("b")
-    logging.getLogger("uvicorn.error").info("c")
-    logging.getLogger("uvicorn.error").warning("d")
+    logging.getLogger("a.library").info("c")
+    logging.getLogger("a.library").warning("d")
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == wanted
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import tracemalloc
 import zlib
@@ -5,25 +6,24 @@ import zlib
 import pytest
 
 from model.errors import InvalidInput, TooLarge, UnsupportedEncoding
-from model.rest.asgi import ClientDisconnected, Message, Receive
 from model.rest.body import read_body
+from model.rest.upload import Upload
 
 DATA = bytes(range(256)) * 40
 pytestmark = pytest.mark.asyncio
 
 
-def receiver(*chunks: bytes, ending: str = "complete") -> Receive:
-    messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    if ending == "complete":
-        messages[-1]["more_body"] = False
-    else:
-        messages.append({"type": "http.disconnect"})
-    remaining = iter(messages)
+def upload(*pieces: bytes) -> Upload:
+    """Return a body of which a piece comes whenever it is read."""
+    remaining = list(pieces)
 
-    async def receive() -> Message:
-        return next(remaining)
+    def want_more() -> None:
+        body.feed(remaining.pop(0))
+        if not remaining:
+            body.end()
 
-    return receive
+    body = Upload(want_more)
+    return body
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -36,11 +36,11 @@ def pieces(data: bytes, size: int) -> list[bytes]:
 
 
 async def test_a_single_chunk_is_passed_on_as_it_is() -> None:
-    assert await read_body(receiver(DATA), {}, len(DATA)) is DATA
+    assert await read_body(upload(DATA), {}, len(DATA)) is DATA
 
 
 async def test_chunks_are_joined() -> None:
-    assert await read_body(receiver(b"a", b"", b"bc", b""), {}, 3) == b"abc"
+    assert await read_body(upload(b"a", b"", b"bc", b""), {}, 3) == b"abc"
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000, 1 << 20])
@@ -58,26 +58,26 @@ async def test_chunks_are_joined() -> None:
     ],
 )
 async def test_decompresses_in_whatever_pieces_it_comes(encoding: bytes, compressed: bytes, size: int) -> None:
-    body = await read_body(receiver(*pieces(compressed, size)), {b"content-encoding": encoding}, len(DATA))
+    body = await read_body(upload(*pieces(compressed, size)), {b"content-encoding": encoding}, len(DATA))
     assert body == DATA
 
 
 @pytest.mark.parametrize("surplus", [0, 5, 100, 300])
 async def test_a_body_may_end_about_where_a_slice_does(surplus: int) -> None:
     data = bytes((1 << 20) + surplus)
-    body = await read_body(receiver(raw_deflate(data)), {b"content-encoding": b"deflate"}, 8 << 20)
+    body = await read_body(upload(raw_deflate(data)), {b"content-encoding": b"deflate"}, 8 << 20)
     assert body == data
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"identity"])
 async def test_no_body_is_an_empty_one_in_every_encoding(encoding: bytes) -> None:
-    assert await read_body(receiver(b""), {b"content-encoding": encoding}, 10) == b""
+    assert await read_body(upload(b""), {b"content-encoding": encoding}, 10) == b""
 
 
 @pytest.mark.parametrize("encoding", [b"br", b"zstd", b"gzip, gzip", b"\xff"])
 async def test_refuses_other_encodings(encoding: bytes) -> None:
     with pytest.raises(UnsupportedEncoding, match="expected gzip, deflate or identity"):
-        await read_body(receiver(DATA), {b"content-encoding": encoding}, len(DATA))
+        await read_body(upload(DATA), {b"content-encoding": encoding}, len(DATA))
 
 
 @pytest.mark.parametrize(
@@ -97,32 +97,30 @@ async def test_refuses_other_encodings(encoding: bytes) -> None:
 @pytest.mark.parametrize("size", [1, 1 << 20])
 async def test_refuses_a_corrupt_or_truncated_stream(encoding: bytes, stream: bytes, message: str, size: int) -> None:
     with pytest.raises(InvalidInput, match=message):
-        await read_body(receiver(*pieces(stream, size)), {b"content-encoding": encoding}, 1 << 20)
+        await read_body(upload(*pieces(stream, size)), {b"content-encoding": encoding}, 1 << 20)
 
 
 async def test_a_declared_length_over_the_limit_is_refused_unread() -> None:
-    async def receive() -> Message:
-        pytest.fail("read")
-
+    body = Upload(lambda: pytest.fail("read"))
     with pytest.raises(TooLarge, match="has 11 bytes; expected at most 10 bytes"):
-        await read_body(receive, {b"content-length": b"11"}, 10)
+        await read_body(body, {b"content-length": b"11"}, 10)
     with pytest.raises(TooLarge):
-        await read_body(receive, {b"content-length": b"9" * 5000}, 10)
+        await read_body(body, {b"content-length": b"9" * 5000}, 10)
 
 
 @pytest.mark.parametrize("chunks", [[b"x" * 11], [b"x" * 10, b"x"], [b"x" * 6, b"x" * 6, b"never read"]])
 async def test_what_comes_over_the_limit_is_refused(chunks: list[bytes]) -> None:
     with pytest.raises(TooLarge):
-        await read_body(receiver(*chunks), {}, 10)
+        await read_body(upload(*chunks), {}, 10)
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"deflate"])
 async def test_the_limit_holds_for_what_is_decompressed(encoding: bytes) -> None:
     compress = gzip.compress if encoding == b"gzip" else zlib.compress
     headers = {b"content-encoding": encoding}
-    assert await read_body(receiver(compress(DATA)), headers, len(DATA)) == DATA
+    assert await read_body(upload(compress(DATA)), headers, len(DATA)) == DATA
     with pytest.raises(TooLarge, match="once decompressed"):
-        await read_body(receiver(compress(DATA)), headers, len(DATA) - 1)
+        await read_body(upload(compress(DATA)), headers, len(DATA) - 1)
 
 
 async def test_a_bomb_takes_no_more_memory_than_the_limit() -> None:
@@ -130,14 +128,27 @@ async def test_a_bomb_takes_no_more_memory_than_the_limit() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(TooLarge):
-            await read_body(receiver(bomb), {b"content-encoding": b"gzip"}, 4 << 20)
+            await read_body(upload(bomb), {b"content-encoding": b"gzip"}, 4 << 20)
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("chunks", [[], [b"\x1f\x8b"]])
-@pytest.mark.parametrize("headers", [{}, {b"content-encoding": b"gzip"}])
-async def test_stops_when_the_client_is_gone(chunks: list[bytes], headers: dict[bytes, bytes]) -> None:
-    with pytest.raises(ClientDisconnected):
-        await read_body(receiver(*chunks, ending="gone"), headers, 100)
+async def test_what_comes_later_is_waited_for() -> None:
+    body = Upload(lambda: None)
+    reading = asyncio.create_task(read_body(body, {}, 3))
+    for piece in (b"a", b"b", b"c"):
+        await asyncio.sleep(0)
+        assert not reading.done()
+        body.feed(piece)
+    body.end()
+    assert await reading == b"abc"
+
+
+async def test_a_body_that_nobody_wants_is_not_kept() -> None:
+    body = Upload(lambda: None)
+    body.feed(b"abc")
+    assert body.held_bytes == 3
+    body.drop()
+    body.feed(b"def")
+    assert body.held_bytes == 0

@@ -156,7 +156,7 @@ async def test_without_keys_there_is_no_security(running: Running) -> None:
 
 
 async def test_it_is_made_anew_only_when_the_models_change(running: Running, plane: FakeDataPlane) -> None:
-    document = running.app._service.openapi
+    document = running.app.service.openapi
     first = document(ANYONE)
     assert document(ANYONE) is first
     del plane.signatures["texts", ""]
@@ -168,7 +168,7 @@ async def test_it_is_made_anew_only_when_the_models_change(running: Running, pla
 
 
 async def test_a_client_sees_its_own_models_alone(running: Running) -> None:
-    document = running.app._service.openapi
+    document = running.app.service.openapi
     own = Client("alice", frozenset({"texts"}))
     first = orjson.loads(document(own))
     assert "/v2/models/texts/infer" in first["paths"]

@@ -54,7 +54,7 @@ async def test_a_connection_that_can_not_be_looked_at_ends_no_look_at_the_others
     looks: set[int] = set()
     often = asyncio.Event()
 
-    def look(connection: Protocol, _since: float) -> None:
+    def look(connection: Protocol, *_since: float) -> None:
         if id(connection) in looks and len(looks) == 2:
             often.set()
         looks.add(id(connection))
@@ -193,7 +193,7 @@ async def test_a_chunked_body_is_read(running: Running) -> None:
 
 
 async def test_a_refused_body_is_not_read_for_ever(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.rest.app._LINGER_SECONDS", 0.2)
+    monkeypatch.setattr("model.rest.exchange._LINGER_SECONDS", 0.2)
     async with running.connection() as (reader, writer):
         writer.write(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n{")
         assert (await next_answer(reader))[0] == 413
@@ -204,7 +204,7 @@ async def test_a_refused_body_is_not_read_for_ever(running: Running, monkeypatch
 
 def requests_in_hand() -> list[str]:
     coroutines = [task.get_coro() for task in asyncio.all_tasks()]
-    return [name for coroutine in coroutines if (name := getattr(coroutine, "__name__", "")) == "run_asgi"]
+    return [name for coroutine in coroutines if (name := getattr(coroutine, "__name__", "")) == "_serve"]
 
 
 async def test_a_client_that_leaves_in_the_middle_costs_nothing(

@@ -223,4 +223,4 @@ async def test_the_supervisor_needs_no_heavy_library() -> None:
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert not {"numpy", "sklearn", "grpc", "uvicorn", "prometheus_client", "pandas"} & set(done.stdout.split())
+    assert not {"numpy", "sklearn", "grpc", "httptools", "prometheus_client", "pandas"} & set(done.stdout.split())
