@@ -76,7 +76,7 @@ class Servable:
 
     def joins(self, outputs: Sequence[Output]) -> bool:
         """Whether rows of several requests may be answered together."""
-        return all(output.method in self.joinable for output in outputs)
+        return self.joinable.issuperset([output.method for output in outputs])
 
     def run(self, table: X, outputs: Sequence[Output]) -> dict[str, Any]:
         """
