@@ -169,13 +169,15 @@ class ModelRepository:
             _log.info("unloaded", model=name, version=version)
         new = [servable for version, servable in fresh.versions.items() if old.versions.get(version) is not servable]
         for servable in new:
+            artifact = servable.artifact
             self._metrics.loaded(
                 name,
                 servable.version,
-                sha256=servable.artifact.sha256,
-                sklearn=servable.artifact.sklearn_version or "",
+                sha256=artifact.sha256,
+                sklearn=artifact.sklearn_version or "",
                 engine=servable.engine.name,
-                verified=servable.artifact.verified,
+                verified=artifact.verified,
+                created=artifact.manifest.created.timestamp() if artifact.manifest else None,
             )
         self._count(name, old, fresh)
         _report_trouble(name, old, fresh)

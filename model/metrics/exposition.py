@@ -110,7 +110,17 @@ class Metrics(Collector):
             raise
         self._count_load(model, success=1)
 
-    def loaded(self, model: str, version: str, *, sha256: str, sklearn: str, engine: str, verified: bool) -> None:
+    def loaded(
+        self,
+        model: str,
+        version: str,
+        *,
+        sha256: str,
+        sklearn: str,
+        engine: str,
+        verified: bool,
+        created: float | None = None,
+    ) -> None:
         """
         Tell that a version is now served, in place of what was there under its name.
 
@@ -125,11 +135,14 @@ class Metrics(Collector):
             What answers: ``sklearn``, ``onnx`` or ``treelite``.
         verified : bool
             Whether a manifest vouches for it.
+        created : float or None
+            When it was published, in seconds since the epoch; None where no manifest tells.
         """
         with self._lock:
             series = self._version(model, version)
             series.info = {"sha256": sha256, "sklearn": sklearn, "engine": engine, "verified": str(verified).lower()}
             series.loaded_at = time.time()
+            series.created = created
 
     def swapped(self, model: str, *, success: int = 0, failure: int = 0) -> None:
         """

@@ -49,11 +49,14 @@ def model_families(
     loaded_at = GaugeMetricFamily(
         "model_last_load_timestamp_seconds", "When it was last loaded", labels=("model", "version")
     )
+    created = GaugeMetricFamily("model_created_timestamp_seconds", "When it was published", labels=("model", "version"))
     for key, series in versions.items():
         if series.info:
             info.add_metric(key, series.info)
             loaded_at.add_metric(key, series.loaded_at)
-    yield from (info, loaded_at)
+            if series.created is not None:
+                created.add_metric(key, series.created)
+    yield from (info, loaded_at, created)
     yield _counter("model_loads", "Attempts to load a version", ("model", "result"), loads)
     yield _counter("model_swaps", "New versions in place of others", ("model", "result"), swaps)
 

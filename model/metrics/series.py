@@ -136,6 +136,7 @@ class VersionSeries:
         self.protocols: dict[str, ServableMetrics] = {}
         self.info: dict[str, str] = {}
         self.loaded_at = 0.0
+        self.created: float | None = None
         self.queue_wait = Histogram(SECONDS)
         self.batch_rows = Histogram(ROWS)
         self.last_inference = 0.0

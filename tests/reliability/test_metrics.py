@@ -1,6 +1,8 @@
 """What the metrics of a real server say after requests of both protocols, and of models that come and go."""
 
+import json
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 
 import grpc
@@ -98,14 +100,17 @@ def test_refusals_are_counted_by_code_and_reason_over_both_protocols(clients: Cl
     assert not any("nobody" in labels for _, labels in after), "a name from a request is no label"
 
 
-def test_loads_are_counted_and_dated(clients: Clients) -> None:
+def test_loads_are_counted_and_dated(clients: Clients, root: Path) -> None:
     before = samples(clients, model="others")
+    published = json.loads((root / "others" / "1" / "manifest.json").read_text())["created"]
+    assert before["model_created_timestamp_seconds", "1"] == datetime.fromisoformat(published).timestamp()
     assert before["model_loads_total", "success"] >= 2
     assert before["model_last_load_timestamp_seconds", "1"] > 1.6e9
     assert clients.post("/v2/repository/models/others/load", {}).json() == {"name": "others", "load": True}
     after = grown(before, samples(clients, model="others"))
     assert after["model_loads_total", "success"] == 2
     assert after["model_last_load_timestamp_seconds", "2"] > 0
+    assert after["model_created_timestamp_seconds", "2"] == 0
 
 
 def test_an_unloaded_model_takes_its_series_with_it(clients: Clients) -> None:

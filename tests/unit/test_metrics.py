@@ -30,7 +30,7 @@ def metrics() -> Metrics:
     """Metrics in which every family has a sample."""
     metrics = Metrics()
     with metrics.loading("penguins"):
-        metrics.loaded("penguins", "3", sha256="ab12", sklearn="1.9.0", engine="onnx", verified=True)
+        metrics.loaded("penguins", "3", sha256="ab12", sklearn="1.9.0", engine="onnx", verified=True, created=1.7e9)
     metrics.swapped("penguins", success=1)
     observe(metrics.of("penguins", "3", "rest"))
     metrics.runs("penguins", "3")(4)
@@ -202,6 +202,12 @@ def test_the_time_of_loading_is_in_seconds_since_the_epoch(metrics: Metrics) -> 
     loaded = value(metrics, "model_last_load_timestamp_seconds", **VERSION)
     assert loaded is not None
     assert time.time() - 60 < loaded <= time.time()
+
+
+def test_the_time_of_publishing_is_told_where_a_manifest_tells_it(metrics: Metrics) -> None:
+    assert value(metrics, "model_created_timestamp_seconds", **VERSION) == 1.7e9
+    metrics.loaded("penguins", "3", sha256="ef", sklearn="", engine="sklearn", verified=False)
+    assert value(metrics, "model_created_timestamp_seconds", **VERSION) is None
 
 
 def test_a_failed_load_is_counted_and_passes_on(metrics: Metrics) -> None:
