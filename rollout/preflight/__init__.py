@@ -8,7 +8,7 @@ asked in a dry run.
 
 from typing import Final
 
-from rollout.errors import ClusterError, RolloutError
+from rollout.errors import Denied, RolloutError
 from rollout.preflight.api import admission, kinds, permissions, version
 from rollout.preflight.gateway import gateways
 from rollout.preflight.kserve import kserve
@@ -59,9 +59,9 @@ def run(install: Install) -> Report:
         findings = [_named("cluster", each) for each in version(install)]
         for name, check in CHECKS.items():
             findings += [_named(name, each) for each in guarded(check(install), name)]
-    except ClusterError as error:
+    except Denied as error:
         raise RolloutError(
-            f"{install.cluster.address} can't be checked: {str(error).rstrip('.')}; is it the right context, and are you known to it?"
+            f"{install.cluster.address} says {str(error).rstrip('.')}; is it the right context?"
         ) from error
     return Report(install.cluster.address, install.release.namespace, tuple(findings))
 

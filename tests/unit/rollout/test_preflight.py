@@ -149,6 +149,13 @@ def test_what_the_caller_may_not_write_is_not_tried(preflight: Preflight, cluste
     assert "1 of 4 objects could not be tried" in done.only("warning", "admission")
 
 
+def test_who_may_not_look_at_the_namespace_still_has_the_dry_run(preflight: Preflight, cluster: ApiServer) -> None:
+    cluster.forbidden.add("/api/v1/namespaces/ml")
+    done = preflight()
+    assert done.only("ok", "admission") == "A dry run of 4 objects is accepted."
+    assert done.code == 2
+
+
 # --- KServe
 
 
@@ -517,7 +524,7 @@ def test_a_cluster_that_does_not_know_the_caller(
         str(tmp_path / "objects.yaml"),
     ]
     assert main(arguments) == 2
-    assert "can't be checked: Unauthorized; is it the right context" in capsys.readouterr().err
+    assert "says Unauthorized; is it the right context?" in capsys.readouterr().err
 
 
 def test_a_cluster_that_does_not_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
