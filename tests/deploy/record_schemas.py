@@ -34,6 +34,9 @@ SOURCES = {
             "RequestAuthentication": "v1",
         },
     },
+    "knative.dev/serving@v0.51.0": {
+        "config/core/300-resources/service.yaml": {"Service": "v1"},
+    },
     "github.com/kedacore/keda/v2@v2.21.0": {
         "config/crd/bases/keda.sh_scaledobjects.yaml": {"ScaledObject": "v1alpha1"},
     },
