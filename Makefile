@@ -19,8 +19,10 @@ GRPC_PORT ?= 8081
 TEST_PROCESSES ?= 2
 FUZZ_SECONDS ?= 60
 WHEELS := requirements/wheels
-# Both releases of Helm that people use, each a Go module that pins it: make test-system builds them.
+# Both releases of Helm that people use, HCL's formatter, and OpenTofu: each a Go module that pins it.
 HELM := $(patsubst tools/%/go.mod,var/tools/%/helm,$(wildcard tools/helm*/go.mod))
+HCLFMT := var/tools/hcl/hclfmt
+TOFU := var/tools/tofu/tofu
 # A Go that is new enough for them, or PyPI's.
 GO := $(shell go version 2>/dev/null | grep -qE ' go1\.(2[6-9]|[3-9][0-9])' && echo go || echo var/go/bin/go)
 # What `make bench` is to do besides, such as --quick or --only kserve,mlserver.
@@ -62,7 +64,7 @@ test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system' -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: test-system
-test-system: install $(HELM) var/checkov/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, checkov, Debian's prometheus and prometheus-alertmanager
+test-system: install $(HELM) $(HCLFMT) var/checkov/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Debian's prometheus and prometheus-alertmanager
 	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
 		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
 		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
@@ -72,11 +74,20 @@ test-system: install $(HELM) var/checkov/.installed ## Run the tests with parts 
 	$(PY) -m pytest -m system
 
 # Minutes the first time, seconds when Go has built it before; again only for another version.
-$(HELM): var/tools/%/helm: tools/%/go.mod tools/%/go.sum | $(if $(filter var/%,$(GO)),var/go/.installed)
-	@echo "Building $*: the tests render the chart by the programs that people install it with."
-	cd tools/$* && GOBIN=$(CURDIR)/$(@D) GOFLAGS=-mod=readonly GOTOOLCHAIN=local \
+.SECONDEXPANSION:
+$(HELM) $(HCLFMT) $(TOFU): tools/$$(notdir $$(@D))/go.mod tools/$$(notdir $$(@D))/go.sum | $(if $(filter var/%,$(GO)),var/go/.installed)
+	@echo "Building $(@F) as tools/$(notdir $(@D)) pins it."
+	cd tools/$(notdir $(@D)) && GOBIN=$(CURDIR)/$(@D) GOFLAGS=-mod=readonly GOTOOLCHAIN=local \
 		nice -n 19 $(GO:var/%=$(CURDIR)/var/%) install -trimpath -ldflags='-s -w' tool
 	@touch $@
+
+.PHONY: terraform
+terraform: $(TOFU) ## Ask OpenTofu, and the providers that it fetches from their registry, about terraform/ (needs the network)
+	$(TOFU) fmt -check -diff -recursive terraform
+	for module in eks gke; do \
+		export TF_DATA_DIR=$(CURDIR)/var/terraform/$$module; \
+		$(TOFU) -chdir=terraform/$$module init -backend=false -input=false; \
+		$(TOFU) -chdir=terraform/$$module validate; done
 
 # Each in an environment of its own: their pins are no concern of ours.
 var/checkov/.installed var/go/.installed: var/%/.installed: requirements/%.txt | $(STAMP)

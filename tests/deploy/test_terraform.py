@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.deploy.rendering import ROOT, faults, objects
 
 TERRAFORM: Final = ROOT / "terraform"
 MODULES: Final = sorted({path.parent for path in TERRAFORM.glob("*/*.tf")})
+FORMATTER: Final = ROOT / "var" / "tools" / "hcl" / "hclfmt"
+CHECKOV: Final = ROOT / "var" / "checkov" / "bin" / "checkov"
 CLOUDS: Final = ("eks", "gke")
 SAMPLES: Final = {
     "cluster": "cluster",
@@ -296,3 +299,37 @@ def test_every_name_to_fill_in_is_in_the_readme(where: str) -> None:
     readme = (TERRAFORM / where / "README.md").read_text()
     assert names
     assert all(f"s/{name}/${name}/" in readme for name in names)
+
+
+# --- by the tools of the field
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("path", sorted(TERRAFORM.glob("*/*.tf")), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_file_is_as_the_formatter_writes_it(path: Path) -> None:
+    assert FORMATTER.exists(), "hclfmt is missing: make test-system builds it"
+    done = subprocess.run([FORMATTER, "-require-no-change", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr or f"{path} is not formatted"
+
+
+@pytest.mark.system
+def test_the_formatter_sees_what_is_not_formatted(tmp_path: Path) -> None:
+    (tmp_path / "loose.tf").write_text("locals {\n  a   = 1\n}\n")
+    assert subprocess.run(
+        [FORMATTER, "-require-no-change", tmp_path / "loose.tf"], capture_output=True, check=False
+    ).returncode
+
+
+@pytest.mark.system
+@pytest.mark.timeout(300)
+def test_checkov_finds_nothing_but_what_is_passed_over_with_a_reason() -> None:
+    assert CHECKOV.exists(), "checkov is missing: make test-system installs it"
+    options = ["--framework", "terraform", "--skip-download", "--quiet", "--compact", "--output", "json"]
+    done = subprocess.run(
+        [CHECKOV, "--directory", TERRAFORM, *options], capture_output=True, text=True, timeout=240, check=False
+    )
+    report = json.loads(done.stdout)
+    assert report["results"]["failed_checks"] == []
+    assert report["summary"]["parsing_errors"] == 0
+    assert report["summary"]["passed"] > 50
+    assert report["summary"]["skipped"] == sum(text(module).count("#checkov:skip=") for module in MODULES)
