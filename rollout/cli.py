@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _preflight(arguments: argparse.Namespace) -> int:
     from rollout.cluster import Cluster  # noqa: PLC0415 -- help comes at once, and without the client
-    from rollout.preflight import Install, run  # noqa: PLC0415 -- the same
+    from rollout.preflight import Install, rendered_for, run  # noqa: PLC0415 -- the same
     from rollout.release import Release  # noqa: PLC0415 -- the same
 
     cluster = Cluster.connect(
@@ -93,7 +93,12 @@ def _preflight(arguments: argparse.Namespace) -> int:
         release = Release.read(text, namespace)
     else:
         release = Release.rendered(
-            arguments.release, arguments.chart, namespace, files=arguments.values, settings=arguments.set
+            arguments.release,
+            arguments.chart,
+            namespace,
+            kubernetes=rendered_for(cluster.version()),
+            files=arguments.values,
+            settings=arguments.set,
         )
     report = run(Install(cluster, release, arguments.kserve_namespace))
     print(json.dumps(report.as_json(), indent=2) if arguments.output == "json" else report.as_text())  # noqa: T201 -- standard output is where a command's result belongs

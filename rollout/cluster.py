@@ -124,9 +124,13 @@ class Cluster:
         Raises
         ------
         ClusterError
-            It did not answer.
+            It did not answer, or does not know the caller.
         """
-        version: str = self._ask("GET", "/version")["gitVersion"]
+        try:
+            version: str = self._ask("GET", "/version")["gitVersion"]
+        except Denied as error:
+            sentence = str(error).rstrip(".")
+            raise Denied(f"{self.address} says {sentence}; is it the right context?", error.status) from error
         return version
 
     def _resources(self, api_version: str) -> dict[str, Resource]:

@@ -38,7 +38,14 @@ class Release:
 
     @classmethod
     def rendered(
-        cls, name: str, chart: str, namespace: str, *, files: Sequence[Path] = (), settings: Sequence[str] = ()
+        cls,
+        name: str,
+        chart: str,
+        namespace: str,
+        *,
+        kubernetes: str,
+        files: Sequence[Path] = (),
+        settings: Sequence[str] = (),
     ) -> Self:
         """
         Render a chart by the ``helm`` on the PATH, which is the one that would install it.
@@ -51,6 +58,8 @@ class Release:
             Directory, archive or ``oci://`` address of the chart.
         namespace : str
             Namespace of the release.
+        kubernetes : str
+            Version of Kubernetes to render for; without, Helm takes the one that it was built with.
         files : sequence of Path
             Files of values, as ``helm --values``.
         settings : sequence of str
@@ -68,7 +77,8 @@ class Release:
         """
         values = [part for file in files for part in ("--values", str(file))]
         single = [part for setting in settings for part in ("--set", setting)]
-        command = ["helm", "template", name, chart, "--namespace", namespace, *values, *single]
+        common = ["--namespace", namespace, "--kube-version", kubernetes]
+        command = ["helm", "template", name, chart, *common, *values, *single]
         try:
             done = subprocess.run(  # noqa: S603 -- no shell, and Helm reads what it is given as what it is
                 command, capture_output=True, text=True, check=False, timeout=HELM_SECONDS

@@ -8,8 +8,7 @@ asked in a dry run.
 
 from typing import Final
 
-from rollout.errors import Denied, RolloutError
-from rollout.preflight.api import admission, kinds, permissions, version
+from rollout.preflight.api import admission, kinds, permissions, rendered_for, version
 from rollout.preflight.gateway import gateways
 from rollout.preflight.kserve import kserve
 from rollout.preflight.mesh import mesh
@@ -19,7 +18,7 @@ from rollout.preflight.references import references
 from rollout.preflight.report import Check, Finding, Install, Report, Status, guarded
 from rollout.preflight.scaling import scaling
 
-__all__ = ["CHECKS", "Finding", "Install", "Report", "Status", "run"]
+__all__ = ["CHECKS", "Finding", "Install", "Report", "Status", "rendered_for", "run"]
 
 CHECKS: Final[dict[str, Check]] = {
     "kinds": kinds,
@@ -52,17 +51,12 @@ def run(install: Install) -> Report:
 
     Raises
     ------
-    RolloutError
+    ClusterError
         The cluster does not answer, or not to this caller.
     """
-    try:
-        findings = [_named("cluster", each) for each in version(install)]
-        for name, check in CHECKS.items():
-            findings += [_named(name, each) for each in guarded(check(install), name)]
-    except Denied as error:
-        raise RolloutError(
-            f"{install.cluster.address} says {str(error).rstrip('.')}; is it the right context?"
-        ) from error
+    findings = [_named("cluster", each) for each in version(install)]
+    for name, check in CHECKS.items():
+        findings += [_named(name, each) for each in guarded(check(install), name)]
     return Report(install.cluster.address, install.release.namespace, tuple(findings))
 
 

@@ -41,14 +41,35 @@ def version(install: Install) -> Iterator[Finding]:
         One.
     """
     found = install.cluster.version()
-    numbers = re.match(r"v?(\d+)\.(\d+)", found)
     least = ".".join(map(str, MINIMUM))
-    if numbers and (int(numbers[1]), int(numbers[2])) < MINIMUM:
+    if _older(found):
         yield missing(
             f"The cluster runs Kubernetes {found}, and the chart needs {least} or newer; upgrade the cluster."
         )
     else:
         yield fine(f"Kubernetes {found} answers at {install.cluster.address}.")
+
+
+def rendered_for(found: str) -> str:
+    """
+    Return the version of Kubernetes to render the chart for.
+
+    Parameters
+    ----------
+    found : str
+        The cluster's.
+
+    Returns
+    -------
+    str
+        The same; where that is too old for the chart, the oldest that is not, so that the other checks have their say.
+    """
+    return ".".join(map(str, (*MINIMUM, 0))) if _older(found) else found
+
+
+def _older(found: str) -> bool:
+    numbers = re.match(r"v?(\d+)\.(\d+)", found)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) < MINIMUM
 
 
 def kinds(install: Install) -> Iterator[Finding]:

@@ -161,6 +161,7 @@ parser = argparse.ArgumentParser()
 for name in ("command", "name", "chart"):
     parser.add_argument(name)
 parser.add_argument("--namespace")
+parser.add_argument("--kube-version")
 parser.add_argument("--values", action="append", default=[])
 parser.add_argument("--set", action="append", default=[])
 given = parser.parse_args()

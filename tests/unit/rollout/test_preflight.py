@@ -156,6 +156,16 @@ def test_who_may_not_look_at_the_namespace_still_has_the_dry_run(preflight: Pref
     assert done.code == 2
 
 
+def test_a_cluster_that_is_too_old_for_the_chart_is_checked_for_all_the_rest(
+    helm: Path, address: str, cluster: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kubeconfig").write_text(kubeconfig(address))
+    cluster.version = "v1.28.9-gke.1"
+    assert main(["preflight", "--kubeconfig", str(tmp_path / "kubeconfig")]) == 1
+    assert json.loads(helm.read_text())[5:7] == ["--kube-version", "1.29.0"]
+    assert "A dry run of 4 objects is accepted." in capsys.readouterr().out
+
+
 # --- KServe
 
 
@@ -459,10 +469,37 @@ def test_helm_renders_the_values(helm: Path, address: str, tmp_path: Path, capsy
     assert main([*common, "-f", str(tmp_path / "values.yaml"), "--set", "mode=Standard"]) == 0
     (call,) = map(json.loads, helm.read_text().splitlines())
     assert call[:5] == ["template", "sklearn-kserve", "helm/sklearn-kserve", "--namespace", "ml"]
-    assert call[5:] == ["--values", str(tmp_path / "values.yaml"), "--set", "mode=Standard"]
+    assert call[5:7] == ["--kube-version", "v1.35.4"]
+    assert call[7:] == ["--values", str(tmp_path / "values.yaml"), "--set", "mode=Standard"]
     capsys.readouterr()
     assert main([*common, "--set", "mode=Sideways"]) == 2
     assert "helm refuses the values:" in capsys.readouterr().err
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("binary", ["helm3", "helm4"])
+def test_the_binaries_that_people_have_render_what_the_library_does(
+    binary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rollout.release import Release
+
+    directory = rendering.ROOT / "var" / "tools" / binary
+    assert (directory / "helm").exists(), f"{binary} is missing: make test-system builds it"
+    monkeypatch.setenv("PATH", str(directory))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = Release.rendered(
+        "demo",
+        str(rendering.CHART),
+        "ml",
+        files=[rendering.CASES["auth"]],
+        kubernetes="v1.35.4",
+        settings=["replicas=3"],
+    )
+    texts = rendering.files({**rendering.values_of("auth"), "replicas": 3})
+    wanted = Release.read("\n---\n".join(text for name, text in texts.items() if name != "NOTES.txt"), "ml")
+    assert {json.dumps(each, sort_keys=True) for each in found.objects} == {
+        json.dumps(each, sort_keys=True) for each in wanted.objects
+    }
 
 
 def test_helm_keeps_its_releases_in_secrets(
