@@ -5,7 +5,7 @@ The errors a caller can meet, one tree for both protocols.
 
     ServingError                    500  INTERNAL             the model raised
     ├── InvalidInput                400  INVALID_ARGUMENT     malformed body, name, shape, datatype or value
-    │   └── UnsupportedEncoding     415  INVALID_ARGUMENT     a Content-Encoding that is not decoded here
+    │   └── UnsupportedEncoding     415  UNIMPLEMENTED        a compression that is not decoded here
     ├── Unauthenticated             401  UNAUTHENTICATED      no credentials, or wrong ones
     ├── PermissionDenied            403  PERMISSION_DENIED    the operator has not allowed this
     ├── NotFound                    404  NOT_FOUND            unknown model, version or path
@@ -55,6 +55,7 @@ class UnsupportedEncoding(InvalidInput):
     """The body comes in an encoding that is not decoded here."""
 
     http_status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    grpc_status = "UNIMPLEMENTED"  # as gRPC's document on compression wants it
 
 
 class Unauthenticated(ServingError):

@@ -226,4 +226,5 @@ def _grpc_server(
         max_send_message_length=settings.grpc_max_send_message_length,
         max_concurrent_streams=_STREAMS_PER_REQUEST * settings.max_in_flight,
         max_connection_age_seconds=settings.grpc_max_connection_age,
+        client_seconds=settings.client_timeout_seconds,
     )

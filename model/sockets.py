@@ -33,6 +33,32 @@ def listen(host: str, port: int, backlog: int = BACKLOG) -> socket.socket:
         raise _refusal("REST", "http_port", host, port, error) from error
 
 
+def listen_shared(host: str, port: int, *, shared: bool) -> socket.socket:
+    """
+    Return gRPC's listening socket.
+
+    Parameters
+    ----------
+    host : str
+        A name or an address.
+    port : int
+        0 takes a free one.
+    shared : bool
+        Whether other processes of this user may listen there too, each of which gets its share of the connections.
+
+    Raises
+    ------
+    ArtifactError
+        The address can't be bound.
+    """
+    try:
+        listener = _bound(host, port, shared=shared)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise _refusal("gRPC", "grpc_port", host, port, error) from error
+    return listener
+
+
 def reserve(host: str, port: int) -> socket.socket:
     """
     Return a socket that holds gRPC's port for processes of this user that share it, and does not listen itself.
@@ -82,8 +108,9 @@ def _is_dual(host: str) -> bool:
 
 
 def _refusal(protocol: str, flag: str, host: str, port: int, error: OSError) -> ArtifactError:
+    address = f"[{host}]" if ":" in host else host
     return ArtifactError(
-        f"{protocol} can't listen on {host}:{port}: {_reason(error)}; choose others with --{flag} and --host."
+        f"{protocol} can't listen on {address}:{port}: {_reason(error)}; choose others with --{flag} and --host."
     )
 
 

@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-import grpc
 from grpc_health.v1.health_pb2 import DESCRIPTOR, HealthCheckRequest, HealthCheckResponse
 
 from model.call import Call
 from model.dataplane import DataPlane
-from model.errors import NotFound, ServingError
-from model.grpc.rpc import Context, abort, parse, read_metadata, unary, unexpected
+from model.errors import NotFound
+from model.grpc.rpc import parse, unary
 from model.grpc.servicer import SERVICE as INFERENCE_SERVICE
+from model.grpc.stream import Method, Stream
 
 SERVICE: Final[str] = DESCRIPTOR.services_by_name["Health"].full_name
 
@@ -43,13 +43,9 @@ class HealthServicer:
         self._draining = asyncio.Event()
         self._closed = asyncio.Event()
 
-    def handlers(self) -> "grpc.GenericRpcHandler":
-        """Give what a gRPC server is registered with; probes need no credentials."""
-        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            "Check": unary(self.check, HealthCheckRequest),
-            "Watch": grpc.unary_stream_rpc_method_handler(self._serve_watch),
-        }
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
+    def methods(self) -> dict[str, Method]:
+        """Give what answers, by the method's name; probes need no credentials."""
+        return {"Check": unary(self.check, HealthCheckRequest), "Watch": Method(self._serve_watch)}
 
     def drain(self) -> None:
         """Answer NOT_SERVING for every service from now on."""
@@ -98,15 +94,7 @@ class HealthServicer:
         except NotFound:
             return HealthCheckResponse.SERVICE_UNKNOWN
 
-    async def _serve_watch(self, body: bytes, context: Context) -> AsyncIterator[bytes]:
-        request_id = read_metadata(context).request_id
-        try:
-            async for response in self.watch(parse(HealthCheckRequest, body).service):
-                yield response.SerializeToString()
-        except ServingError as error:
-            failure = error
-        except Exception as error:  # noqa: BLE001 (whatever it is, the client gets one sentence)
-            failure = unexpected(error, request_id)
-        else:
-            return
-        await abort(context, failure, request_id)
+    async def _serve_watch(self, stream: Stream) -> None:
+        async for response in self.watch(parse(HealthCheckRequest, await stream.message()).service):
+            stream.send(response.SerializeToString())
+        stream.end()

@@ -1,10 +1,6 @@
 """The service ``inference.GRPCInferenceService``: each method turns a message into a call of the data plane and back."""
 
-import time
-from math import inf
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from model.call import Call
 from model.dataplane import DataPlane
@@ -12,6 +8,7 @@ from model.errors import InvalidInput
 from model.grpc import open_inference_pb2 as pb
 from model.grpc.codec import decode_request, encode_response, is_raw
 from model.grpc.rpc import unary
+from model.grpc.stream import Method
 from model.metrics import ModelStatistics
 from model.repository import ModelState
 from model.signature import Signature
@@ -31,11 +28,6 @@ class InferenceServicer:
     ----------
     dataplane : DataPlane
 
-    Attributes
-    ----------
-    last_infer : float
-        When the last inference request came, in ``time.monotonic()`` seconds.
-
     References
     ----------
     Open Inference Protocol v2, "gRPC"; Triton's extensions "Model Repository" and "Statistics".
@@ -43,12 +35,11 @@ class InferenceServicer:
 
     def __init__(self, dataplane: DataPlane) -> None:
         self._dataplane = dataplane
-        self.last_infer = -inf
 
-    def handlers(self) -> "grpc.GenericRpcHandler":
-        """Give what a gRPC server is registered with. Probes need no credentials, the rest does."""
+    def methods(self) -> dict[str, Method]:
+        """Give what answers, by the method's name. Probes need no credentials, the rest does."""
         authorize = self._dataplane.authorize
-        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        return {
             "ServerLive": unary(self.server_live, pb.ServerLiveRequest),
             "ServerReady": unary(self.server_ready, pb.ServerReadyRequest),
             "ModelReady": unary(self.model_ready, pb.ModelReadyRequest),
@@ -60,7 +51,6 @@ class InferenceServicer:
             "RepositoryModelLoad": unary(self.load, pb.RepositoryModelLoadRequest, authorize),
             "RepositoryModelUnload": unary(self.unload, pb.RepositoryModelUnloadRequest, authorize),
         }
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
 
     async def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
         """Tell whether the process answers."""
@@ -92,7 +82,6 @@ class InferenceServicer:
 
     async def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
         """Run a model."""
-        self.last_infer = time.monotonic()
 
         def decode(_: Signature) -> InferRequest:
             return decode_request(request)

@@ -14,6 +14,7 @@ from model.rest.app import RestApp
 from model.rest.protocol import Protocol
 from model.sockets import BACKLOG, listen
 from model.tls.certificates import HANDSHAKE_SECONDS, Certificates
+from model.tls.files import HTTP_1
 
 _SETTLE_SECONDS: Final = 0.05
 _POLL_SECONDS: Final = 0.02
@@ -71,7 +72,7 @@ class RestServer:
         self._host = host
         self._port = port
         # The two limits are refused where there is no TLS.
-        self._tls: dict[str, Any] = {} if certificates is None else {"ssl": certificates.context, **_TLS_LIMITS}
+        self._tls: dict[str, Any] = {} if certificates is None else {"ssl": certificates.context(HTTP_1), **_TLS_LIMITS}
         self._client_seconds = client_seconds
         self._backlog = backlog
         self._inherited = listener

@@ -11,7 +11,7 @@ from model.errors import ArtifactError
 from model.keys.file import read_keys
 from model.settings import flags
 from model.settings.schema import Schema
-from model.tls.files import TlsFiles, read_credentials
+from model.tls.files import HTTP_1, TlsFiles, read_context
 
 
 class Settings(Schema):
@@ -111,7 +111,7 @@ class Settings(Schema):
             raise ValueError(f"{given[0] if given else '--ssl_ca_certs'} is given without {missing}; expected both")
         if self.tls is not None:
             try:
-                read_credentials(self.tls)
+                read_context(self.tls, HTTP_1)
             except ArtifactError as error:
                 raise ValueError(f"TLS can't be served: {error}") from error
         return self

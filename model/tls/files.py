@@ -7,7 +7,9 @@ from typing import Final
 
 from model.errors import ArtifactError
 
-_ALPN: Final = ["http/1.1"]
+HTTP_1: Final = "http/1.1"
+HTTP_2: Final = "h2"
+PROTOCOLS: Final = (HTTP_1, HTTP_2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +32,40 @@ class TlsFiles:
     ca_certs: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What the files hold: once as a context for `ssl`, once as bytes for gRPC."""
-
-    context: ssl.SSLContext
-    chain: bytes
-    key: bytes
-    ca_certs: bytes | None
-
-
-def read_credentials(files: TlsFiles) -> Credentials:
+def read_context(files: TlsFiles, protocol: str) -> ssl.SSLContext:
     """
     Read certificates and key.
+
+    Parameters
+    ----------
+    files : TlsFiles
+    protocol : str
+        What is spoken under TLS, by its name in ALPN.
+
+    Returns
+    -------
+    ssl.SSLContext
 
     Raises
     ------
     ArtifactError
         A file can't be read or is not in PEM, or the key belongs to another certificate.
     """
-    chain, key = _read(files.certfile), _read(files.keyfile)
-    ca_certs = None if files.ca_certs is None else _read(files.ca_certs)
+    for file in (files.certfile, files.keyfile, files.ca_certs):
+        if file is not None:
+            _check_readable(file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(_ALPN)
+    context.set_alpn_protocols([protocol])
     _load_pair(context, files)
     if files.ca_certs is not None:
         _load_authorities(context, files.ca_certs)
-    return Credentials(context, chain, key, ca_certs)
+    return context
 
 
-def _read(file: Path) -> bytes:
+def _check_readable(file: Path) -> None:
     try:
-        return file.read_bytes()
+        file.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{file} can't be read: {error.strerror}.") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import ArtifactError
-from model.tls.files import TlsFiles, read_credentials
+from model.tls.files import HTTP_1, HTTP_2, TlsFiles, read_context
 from tests.certificates import Authority
 
 OURS = Authority("ours")
@@ -21,16 +21,15 @@ def files(tmp_path: Path) -> TlsFiles:
     return files
 
 
-def test_the_context_takes_tls_1_2_or_later_and_http_1_1(files: TlsFiles) -> None:
-    context = read_credentials(TlsFiles(files.certfile, files.keyfile)).context
+@pytest.mark.parametrize("protocol", [HTTP_1, HTTP_2])
+def test_the_context_takes_tls_1_2_or_later(files: TlsFiles, protocol: str) -> None:
+    context = read_context(TlsFiles(files.certfile, files.keyfile), protocol)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.verify_mode == ssl.CERT_NONE
 
 
 def test_with_authorities_a_client_needs_a_certificate(files: TlsFiles) -> None:
-    credentials = read_credentials(files)
-    assert credentials.context.verify_mode == ssl.CERT_REQUIRED
-    assert credentials.ca_certs == OURS.certificate
+    assert read_context(files, HTTP_2).verify_mode == ssl.CERT_REQUIRED
 
 
 def key_of_another(files: TlsFiles) -> None:
@@ -56,7 +55,7 @@ def test_a_file_that_goes_while_it_is_read_is_refused_in_a_sentence(
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
     with pytest.raises(ArtifactError, match=r"pem.* can't be read: No such file or directory\.$"):
-        read_credentials(files)
+        read_context(files, HTTP_1)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +85,6 @@ def test_files_that_can_not_be_used_are_refused_in_a_sentence(
 ) -> None:
     harm(files)
     with pytest.raises(ArtifactError) as refused:
-        read_credentials(files)
+        read_context(files, HTTP_1)
     names = {"certfile": files.certfile, "keyfile": files.keyfile, "ca_certs": files.ca_certs}
     assert str(refused.value) == sentence.format(**names)
