@@ -1,0 +1,304 @@
+"""A connection with its client, both in memory: what no client of gRPC's own says, or leaves unsaid."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import ngh2
+import pytest
+
+from model.errors import Overloaded
+from model.grpc.connection import Connection, Service
+from model.grpc.messages import framed
+from model.grpc.stream import Method, Stream
+
+NOW = float("inf")
+HEADERS = {b":method": b"POST", b":scheme": b"http", b":authority": b"x", b":path": b"/s/echo"}
+GRPC = {**HEADERS, b"content-type": b"application/grpc"}
+
+
+class Pipe(asyncio.Transport):
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.ended = ""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return bool(self.ended)
+
+    def close(self) -> None:
+        self.ended = self.ended or "closed"
+
+    def abort(self) -> None:
+        self.ended = self.ended or "aborted"
+
+
+class Peer:
+    """A client, and the connection that serves it."""
+
+    def __init__(self, serve: Callable[[Stream], Awaitable[None]], **options: Any) -> None:
+        limits = {"max_receive_bytes": 1000, "max_send_bytes": 1000, **options}
+        self.service = Service(methods={b"/s/echo": Method(serve)}, **limits)
+        self.h2 = ngh2.Connection(ngh2.Role.CLIENT)
+        self.h2.initiate_connection()
+        self.events: list[Any] = []
+        self.transport = Pipe()
+        self.connection = Connection(self.service)
+        self.connection.connection_made(self.transport)
+
+    async def talk(self) -> None:
+        """Let both say all that they have to say."""
+        for _ in range(5):
+            if self.transport.written:
+                self.h2.receive_data(bytes(self.transport.written))
+                self.transport.written.clear()
+            self.events += self.h2.events()
+            with suppress(ngh2.ConnectionStateError):  # The connection has ended.
+                self.tell(self.h2.data_to_send())
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    def tell(self, data: bytes) -> None:
+        if data and not self.transport.ended:
+            self.connection.data_received(data)
+
+    def ask(self, content: bytes = framed(b"hello"), *, end: bool = True, **headers: bytes) -> int:
+        given = {**GRPC, **{name.replace("_", "-").encode(): value for name, value in headers.items()}}
+        number = self.h2.send_request(list(given.items()))
+        self.h2.send_data(number, content, end_stream=end)
+        return number
+
+    def trailers(self, number: int) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        for event in self.events:
+            if isinstance(event, ngh2.ResponseReceived | ngh2.TrailersReceived) and event.stream_id == number:
+                found |= dict(event.headers)
+        return found
+
+    def kinds(self) -> list[type[ngh2.Event]]:
+        return [type(event) for event in self.events]
+
+
+async def echo(stream: Stream) -> None:
+    stream.answer(await stream.message())
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def test_a_call_is_answered_and_ended() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        number = peer.ask(x_request_id=b"r-1")
+        await peer.talk()
+        ending = peer.trailers(number)
+        assert (ending[b":status"], ending[b"grpc-status"], ending[b"x-request-id"]) == (b"200", b"0", b"r-1")
+        (data,) = [event.data for event in peer.events if isinstance(event, ngh2.DataReceived)]
+        assert data == framed(b"hello")
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({**GRPC, b":method": b"GET"}, b"405"), (HEADERS, b"415"), ({**HEADERS, b"content-type": b"text/html"}, b"415")],
+    ids=["method", "no content", "other content"],
+)
+def test_what_is_http_but_no_grpc_is_told_so(headers: dict[bytes, bytes], status: bytes) -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        number = peer.h2.send_request(list(headers.items()), end_stream=True)
+        await peer.talk()
+        assert peer.trailers(number)[b":status"] == status
+        assert not peer.transport.is_closing()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("content", [b"", framed(b"one") + framed(b"two"), framed(b"one")[:-1]])
+def test_a_call_takes_one_message(content: bytes) -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        number = peer.ask(content)
+        await peer.talk()
+        assert peer.trailers(number)[b"grpc-status"] == b"3"
+
+    run(scenario)
+
+
+def test_an_error_ends_the_call_with_its_status_and_when_to_try_again() -> None:
+    async def refuse(_: Stream) -> None:
+        raise Overloaded("Too much, 100 %.\n")
+
+    async def scenario() -> None:
+        peer = Peer(refuse)
+        number = peer.ask()
+        await peer.talk()
+        ending = peer.trailers(number)
+        assert (ending[b"grpc-status"], ending[b"grpc-message"]) == (b"8", b"Too much, 100 %25.%0A")
+        assert ending[b"retry-after"] == b"1"
+
+    run(scenario)
+
+
+def test_a_call_that_is_refused_early_is_not_read_on() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        number = peer.ask(b"\0\xff\xff\xff\xff", end=False)
+        await peer.talk()
+        assert peer.trailers(number)[b"grpc-status"] == b"8"
+        assert ngh2.StreamReset in peer.kinds()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [(b"20S", 20), (b"2M", 120), (b"500m", 0.5), (b"99999999n", 0.1), (b"1H", 3600)]
+)
+def test_the_deadline_is_read(timeout: bytes, seconds: float) -> None:
+    deadlines: list[float | None] = []
+
+    async def note(stream: Stream) -> None:
+        deadlines.append(stream.deadline)
+        stream.answer(b"")
+
+    async def scenario() -> None:
+        peer = Peer(note)
+        for value in (timeout, b"soon", b"123456789S"):
+            peer.ask(grpc_timeout=value)
+        await peer.talk()
+        assert deadlines[0] == pytest.approx(asyncio.get_running_loop().time() + seconds, abs=5)
+        assert deadlines[1:] == [None, None]
+
+    run(scenario)
+
+
+def test_a_client_that_gives_up_stops_the_work() -> None:
+    stopped = asyncio.Event()
+
+    async def work(_: Stream) -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            stopped.set()
+
+    async def scenario() -> None:
+        peer = Peer(work)
+        number = peer.ask()
+        await peer.talk()
+        peer.h2.reset_stream(number)
+        await peer.talk()
+        assert stopped.is_set()
+        assert not peer.transport.is_closing()
+
+    run(scenario)
+
+
+def test_a_connection_that_is_lost_stops_the_work() -> None:
+    stopped = asyncio.Event()
+
+    async def work(_: Stream) -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            stopped.set()
+
+    async def scenario() -> None:
+        peer = Peer(work)
+        peer.ask()
+        await peer.talk()
+        peer.connection.connection_lost(None)
+        await stopped.wait()
+        assert peer.service.connections == set()
+
+    run(scenario)
+
+
+def test_a_client_that_says_nothing_is_dropped_in_time() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        peer.connection.close_if_slow(greeted_by=0, sent_by=0)
+        assert not peer.transport.is_closing()
+        peer.connection.close_if_slow(greeted_by=NOW, sent_by=0)
+        assert peer.transport.ended == "aborted"
+
+    run(scenario)
+
+
+def test_a_request_that_does_not_come_whole_is_ended_in_time_and_others_are_not() -> None:
+    async def wait(stream: Stream) -> None:
+        await asyncio.sleep(0.1)
+        stream.answer(b"")
+
+    async def scenario() -> None:
+        peer = Peer(wait)
+        slow, whole = peer.ask(end=False), peer.ask()
+        await peer.talk()
+        peer.connection.close_if_slow(greeted_by=NOW, sent_by=NOW)
+        await asyncio.sleep(0.2)
+        await peer.talk()
+        assert peer.trailers(slow)[b"grpc-status"] == b"4"
+        assert peer.trailers(whole)[b"grpc-status"] == b"0"
+
+    run(scenario)
+
+
+def test_a_client_that_does_not_read_is_sent_no_more_and_dropped_in_time() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        await peer.talk()
+        peer.connection.pause_writing()
+        number = peer.ask()
+        await peer.talk()
+        assert peer.trailers(number) == {}
+        peer.connection.resume_writing()
+        await peer.talk()
+        assert peer.trailers(number)[b"grpc-status"] == b"0"
+        peer.connection.pause_writing()
+        peer.connection.close_if_slow(greeted_by=NOW, sent_by=NOW)
+        assert peer.transport.ended == "aborted"
+
+    run(scenario)
+
+
+def test_calls_on_their_way_when_it_shuts_down_are_answered_and_then_it_closes() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        await peer.talk()
+        number = peer.ask()
+        on_its_way = peer.h2.data_to_send()
+        peer.connection.shut_down()
+        peer.tell(on_its_way)
+        await peer.talk()
+        assert peer.trailers(number)[b"grpc-status"] == b"0"
+        assert ngh2.GoAwayReceived in peer.kinds()
+        assert peer.transport.ended == "closed"
+
+    run(scenario)
+
+
+def test_an_old_connection_is_shut_down_and_in_the_end_its_calls_are_given_up() -> None:
+    async def forever(_: Stream) -> None:
+        await asyncio.sleep(1000)
+
+    async def scenario() -> None:
+        peer = Peer(forever, max_age_seconds=0.05, age_grace_seconds=0.1)
+        number = peer.ask()
+        await peer.talk()
+        await asyncio.sleep(0.1)
+        await peer.talk()
+        assert ngh2.GoAwayReceived in peer.kinds()
+        assert not peer.transport.is_closing()
+        await asyncio.sleep(0.2)
+        await peer.talk()
+        assert peer.trailers(number)[b"grpc-status"] == b"14"
+        assert peer.transport.ended == "closed"
+
+    run(scenario)
