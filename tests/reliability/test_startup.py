@@ -116,7 +116,7 @@ def finished(*args: str) -> tuple[int, str]:
     ("flag", "sentence"),
     [
         ("--http_port", "REST can't listen on 127.0.0.1:{}: address already in use; choose others with"),
-        ("--grpc_port", "gRPC can't listen on 127.0.0.1:{}: the port is taken, or the address is not this host's;"),
+        ("--grpc_port", "gRPC can't listen on 127.0.0.1:{}: address already in use; choose others with"),
     ],
 )
 def test_a_port_that_is_taken_ends_it_with_a_sentence(tmp_path: Path, taken: str, flag: str, sentence: str) -> None:
