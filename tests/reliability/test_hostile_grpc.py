@@ -65,12 +65,15 @@ class Peer:
         self._socket = socket.create_connection(("127.0.0.1", clients.server.grpc_port), timeout=30)
         self.h2 = H2Connection(H2Configuration(header_encoding="utf-8", validate_outbound_headers=False))
         self.h2.initiate_connection()
-        self.flush()
         self.events: list[Event] = []
+        self.flush()
         self.until(lambda: self.h2.remote_settings.max_concurrent_streams < 2**31)
 
     def flush(self) -> None:
-        self._socket.sendall(self.h2.data_to_send())
+        try:
+            self._socket.sendall(self.h2.data_to_send())
+        except ConnectionError:  # What the server said before it hung up may still be read.
+            self.events.append(ConnectionTerminated())
 
     def until(self, condition: Callable[[], object]) -> None:
         """Read until something has come about, or the server has hung up."""
