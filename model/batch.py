@@ -89,7 +89,7 @@ class Job:
 
     def joins(self, other: "Job") -> bool:
         """Whether both can be answered in one run: by the same methods, from the same kind of table."""
-        if self.outputs != other.outputs or not self.servable.joins(self.outputs):
+        if self.outputs != other.outputs or not self.servable.joinable:
             return False
         mine, others = self.table, other.table
         if isinstance(mine, np.ndarray):

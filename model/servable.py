@@ -45,8 +45,8 @@ class Servable:
     outputs : Outputs
     inline_rows : mapping of str to int
         Largest batch that warm-up measured under ``INLINE_SECONDS``, by method; none for those it did not.
-    joinable : frozenset of str
-        Methods that warm-up saw answering rows together as they do one by one.
+    joinable : bool
+        Whether rows of several requests may be answered together: warm-up saw every method answer them as one by one.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Servable:
     inputs: Inputs
     outputs: Outputs
     inline_rows: Mapping[str, int] = field(default_factory=dict)
-    joinable: frozenset[str] = frozenset()
+    joinable: bool = False
 
     @property
     def signature(self) -> Signature:
@@ -73,10 +73,6 @@ class Servable:
         """Return how many rows are answered so fast that the event loop may wait for it."""
         methods = methods_of(outputs)
         return self.inline_rows.get(methods[0], 0) if len(methods) == 1 else 0
-
-    def joins(self, outputs: Sequence[Output]) -> bool:
-        """Whether rows of several requests may be answered together."""
-        return self.joinable.issuperset([output.method for output in outputs])
 
     def run(self, table: X, outputs: Sequence[Output]) -> dict[str, Any]:
         """
@@ -173,7 +169,8 @@ def warmed_up(servable: Servable) -> Servable:
     return replace(
         servable,
         inline_rows={name: _short(servable, table, output) for name, output in methods.items()},
-        joinable=frozenset(name for name, output in methods.items() if _is_joinable(servable, table, output)),
+        # A label may be the same by chance where a probability beside it shows that neighbours matter.
+        joinable=all(_is_joinable(servable, table, output) for output in methods.values()),
     )
 
 

@@ -53,9 +53,6 @@ class Model:
     def short_rows(self, outputs: Any) -> int:
         return self.short
 
-    def joins(self, outputs: Any) -> bool:
-        return self.joinable
-
     def run(self, table: Any, outputs: Any) -> dict[str, Any]:
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
