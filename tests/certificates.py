@@ -1,5 +1,6 @@
 """Certificates for tests, signed by authorities that live as long."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,14 +23,17 @@ _HOUR: Final = timedelta(hours=1)
 
 class Authority:
     """
-    Signs certificates for 127.0.0.1.
+    Signs certificates, by default for 127.0.0.1.
 
     Parameters
     ----------
     name : str
+    hours : int
+        That the authority and its certificates live.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, hours: int = 1) -> None:
+        self._lifetime = hours * _HOUR
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
@@ -41,11 +45,21 @@ class Authority:
         file.write_bytes(self.certificate)
         return self
 
-    def issue(self, certfile: Path, keyfile: Path, name: str = "server", password: bytes = b"") -> int:
+    def issue(
+        self,
+        certfile: Path,
+        keyfile: Path,
+        name: str = "server",
+        password: bytes = b"",
+        *,
+        hosts: Iterable[str] = ("127.0.0.1", "localhost"),
+        organizations: Iterable[str] = (),
+    ) -> int:
         """Write a certificate and its key, and return its serial number."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")])
-        builder = self._builder(_name(name), key).add_extension(names, critical=False)
+        builder = self._builder(_name(name, *organizations), key)
+        if names := [_host(host) for host in hosts]:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         encryption: KeySerializationEncryption = BestAvailableEncryption(password) if password else NoEncryption()
         certfile.write_bytes(certificate.public_bytes(Encoding.PEM))
@@ -61,9 +75,17 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - _HOUR)
-            .not_valid_after(now + _HOUR)
+            .not_valid_after(now + self._lifetime)
         )
 
 
-def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+def _name(common: str, *organizations: str) -> x509.Name:
+    groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in organizations]
+    return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
