@@ -25,6 +25,8 @@ HCLFMT := var/tools/hcl/hclfmt
 TOFU := var/tools/tofu/tofu
 # A Go that is new enough for them, or PyPI's.
 GO := $(shell go version 2>/dev/null | grep -qE ' go1\.(2[6-9]|[3-9][0-9])' && echo go || echo var/go/bin/go)
+# What `make e2e` is to do besides, such as -k canary or --cluster=kubeconfig.
+E2E ?=
 # What `make bench` is to do besides, such as --quick or --only kserve,mlserver.
 BENCH ?=
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,var/bench/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
@@ -61,7 +63,7 @@ run: install ## Train the penguins model unless there is one, and serve it on 12
 
 .PHONY: test
 test: lint types layers ## The gate: lint, types, layers, every test, coverage
-	$(PY) -m pytest -m 'not system' -n $(TEST_PROCESSES) --dist loadfile --cov
+	$(PY) -m pytest -m 'not system and not cluster' -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: test-system
 test-system: install $(HELM) $(HCLFMT) var/checkov/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Debian's prometheus and prometheus-alertmanager
@@ -96,6 +98,22 @@ var/checkov/.installed var/go/.installed: var/%/.installed: requirements/%.txt |
 	$(BIN)/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $< \
 		|| $(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $<
 	@touch $@
+
+.PHONY: cluster-setup
+cluster-setup: install $(filter-out go,$(GO:var/go/bin/go=var/go/.installed)) ## Install what the cluster of the tests needs: Debian's containerd, etcd, buildah and others, saying what for
+	$(PY) -m tests.cluster setup
+
+.PHONY: cluster-up
+cluster-up: install ## Bring up a one-node Kubernetes with KServe and Istio on this machine (as root; tests/cluster/README.md)
+	$(PY) -m tests.cluster up
+
+.PHONY: cluster-down
+cluster-down: install ## Take it down, leaving nothing but its logs
+	$(PY) -m tests.cluster down
+
+.PHONY: e2e
+e2e: install ## Run the tests on that cluster, which comes up for them unless it is up
+	$(if $(filter var/%,$(GO)),PATH="$(CURDIR)/var/go/bin:$$PATH" )$(PY) -m pytest tests/cluster $(E2E)
 
 .PHONY: chaos
 chaos: install ## Run the long forms of the tests under fire, for about half an hour: overload, slow clients, soak, swaps, fuzzing

@@ -1,0 +1,30 @@
+"""`python -m tests.cluster setup|up|down`: the cluster by hand, to look around in it, or to run tests again and again."""
+
+import argparse
+import sys
+
+from tests.cluster.harness import own, requirements
+from tests.cluster.harness.node import Failed, Node
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    parser.add_argument("what", choices=["setup", "up", "down"])
+    what = parser.parse_args().what
+    node = Node()
+    try:
+        if what == "setup":
+            requirements.install()
+        elif what == "down":
+            own.down(node)
+        else:
+            own.up(node)
+            print(f"export KUBECONFIG={node.kubeconfig}")
+    except Failed as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

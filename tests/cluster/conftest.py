@@ -1,0 +1,120 @@
+"""The cluster that the tests run on: this machine's own, or the one that KUBECONFIG names."""
+
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.cluster.harness import istio, own
+from tests.cluster.harness.cluster import Cluster, CommandFailed, Namespace
+from tests.cluster.harness.node import Node
+from tests.cluster.harness.tools import packaged
+from tests.cluster.harness.waiting import until
+
+_RESTRICTED: Final = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+_TIMEOUT_SECONDS: Final = 600
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cluster",
+        choices=["own", "kubeconfig"],
+        default="own",
+        help="own: bring one up on this machine unless it is up; kubeconfig: take the one that KUBECONFIG names",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The cluster; what this brings up it takes down, and what was up stays."""
+    if request.config.getoption("--cluster", default="own") == "kubeconfig":
+        yield from _named_by_kubeconfig()
+        return
+    node = Node()
+    was_up = own.is_up(node)
+    own.up(node)
+    try:
+        yield Cluster(node.kubeconfig, f"{_gateway_address(node.kubeconfig)}:80")
+    finally:
+        if not was_up:
+            own.down(node)
+
+
+@pytest.fixture(scope="module")
+def namespace(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Namespace]:
+    """A namespace for the tests of a module, in which Pod Security admits nothing but restricted pods."""
+    name = request.path.stem.replace("_", "-")
+    metadata = {"name": name, "labels": _RESTRICTED}
+    cluster.kubectl("delete", "namespace", name, "--ignore-not-found")
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    # Pods are refused before it has one.
+    cluster.kubectl("wait", "--for=create", f"--namespace={name}", "serviceaccount/default")
+    yield Namespace(cluster, name)
+    cluster.kubectl("delete", "namespace", name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure what the cluster has to say about it."""
+    report = yield
+    namespace = getattr(item, "funcargs", {}).get("namespace")
+    if report.failed and isinstance(namespace, Namespace):
+        report.sections.append((f"namespace {namespace.name}", _told_by(namespace)))
+    return report
+
+
+def _told_by(namespace: Namespace) -> str:
+    told = []
+    for command in (
+        ("get", "inferenceservices,httproutes,deployments,pods", "--output=wide"),
+        ("get", "events", "--sort-by=.lastTimestamp"),
+        ("logs", "--selector=app.kubernetes.io/name=sklearn-kserve", "--all-containers", "--tail=20", "--prefix"),
+    ):
+        try:
+            told.append(namespace.kubectl(*command))
+        except CommandFailed as error:
+            told.append(str(error))
+    return "\n".join(told)
+
+
+def _named_by_kubeconfig() -> Iterator[Cluster]:
+    file = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+    service = f"service/{istio.GATEWAY}-istio"
+    with subprocess.Popen(
+        [packaged("kubectl"), f"--kubeconfig={file}", f"--namespace={istio.GATEWAY_NAMESPACE}", "port-forward", service, ":80"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as forward:  # fmt: skip
+        assert forward.stdout
+        try:
+            found = re.search(r"127\.0\.0\.1:(\d+)", forward.stdout.readline())
+            assert found, f"{service} in {istio.GATEWAY_NAMESPACE} can't be reached: see tests/cluster/README.md"
+            yield Cluster(file, f"127.0.0.1:{found[1]}")
+        finally:
+            forward.terminate()
+
+
+def _gateway_address(kubeconfig: Path) -> str:
+    service = f"service/{istio.GATEWAY}-istio"
+    found = Cluster(kubeconfig, "").get(f"--namespace={istio.GATEWAY_NAMESPACE}", service)
+    address: str = found["spec"]["clusterIP"]
+
+    def listens() -> bool:
+        with socket.socket() as client:
+            client.settimeout(1)
+            return client.connect_ex((address, 80)) == 0
+
+    until(f"the Gateway listens at {address}", listens)
+    return address

@@ -1,0 +1,109 @@
+"""
+The pods' images, built here: ours from the repository's Dockerfile, the sandbox's and Istio's proxy from programs.
+
+No registry is asked. What a Dockerfile takes for its base is a Debian made by debootstrap, under the base's name; layers
+are kept from one time to the next, so a change of the code costs what its own layers cost.
+"""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import envoy
+import yaml
+
+from tests.cluster.harness import containerd, istio
+from tests.cluster.harness.node import ROOT, Node
+from tests.cluster.harness.tools import CACHE, built, source_of
+
+_HERE: Final = Path(__file__).resolve().parents[1] / "images"
+_SUITE: Final = "bookworm"
+# Python is what the base's name promises, the rest what its image has besides.
+_PACKAGES: Final = ("ca-certificates", "python3", "python3-venv")
+# So that a build reaches the package index as this machine does.
+_FROM_THE_MACHINE: Final = (Path("/etc/ssl/certs"), Path("/etc/pip.conf"))
+
+
+def server() -> str:
+    """Return the name of our image, as the chart says it by default."""
+    chart = ROOT / "helm" / "sklearn-kserve"
+    values = yaml.safe_load((chart / "values.yaml").read_text())
+    return f"{values['image']['repository']}:{yaml.safe_load((chart / 'Chart.yaml').read_text())['appVersion']}"
+
+
+def archives(node: Node) -> list[Path]:
+    """Build what has changed, and return an archive of each image."""
+    base = _base(node)
+    with tempfile.TemporaryDirectory() as temporary:
+        context = Path(temporary)
+        _copy(context, built("pause") / "pause", built("istio") / "pilot-agent", _envoy())
+        _copy(context, source_of("istio", "istio.io/istio") / "tools/packaging/common/envoy_bootstrap.json")
+        return [
+            _build(node, containerd.PAUSE_IMAGE, _HERE / "pause.Dockerfile", context),
+            _build(node, istio.PROXY_IMAGE, _HERE / "proxyv2.Dockerfile", context, f"--build-arg=BASE={base}"),
+            _build(node, server(), ROOT / "Dockerfile", ROOT),
+        ]
+
+
+def start(node: Node) -> None:
+    """Import the images into containerd."""
+    for archive in archives(node):
+        node.run(*containerd.ctr(node, "images", "import", str(archive)))
+
+
+def stop(node: Node) -> None:
+    """Nothing: they go with containerd's directory."""
+
+
+def _base(node: Node) -> str:
+    """Make the base where there is none yet; return its name."""
+    found = re.search(r"^ARG BASE=(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert found, "the Dockerfile says its base in an ARG"
+    base = found[1]
+    if not _buildah(node, "images", "--quiet", "--filter", f"reference={base}"):
+        with tempfile.TemporaryDirectory() as rootfs:
+            mirror = node.run("apt-get", "indextargets", "--format=$(REPO_URI)", f"Release: {_SUITE}").splitlines()
+            node.run(
+                "debootstrap", "--variant=minbase", f"--include={','.join(_PACKAGES)}", _SUITE, rootfs, *mirror[:1]
+            )
+            shutil.rmtree(Path(rootfs, "var/cache/apt/archives"))
+            Path(rootfs, "usr/local/bin/python").symlink_to("/usr/bin/python3")
+            container = _buildah(node, "from", "scratch")
+            _buildah(node, "add", "--quiet", container, rootfs, "/")
+            _buildah(node, "config", "--env=PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", container)
+            _buildah(node, "commit", "--quiet", "--rm", container, base)
+    return base
+
+
+def _build(node: Node, name: str, dockerfile: Path, context: Path, *args: str) -> Path:
+    mounts = [f"--volume={path}:{path}:ro" for path in _FROM_THE_MACHINE if path.exists()]
+    identity = node.write(f"images/{dockerfile.stem}.id", "")
+    _buildah(
+        node, "build", "--isolation=chroot", "--pull-never", "--layers", *mounts, *args,
+        f"--tag={name}", f"--iidfile={identity}", f"--file={dockerfile}", str(context),
+    )  # fmt: skip
+    archive = CACHE / "images" / f"{dockerfile.stem.lower()}-{identity.read_text().removeprefix('sha256:')[:12]}.tar"
+    if not archive.exists():
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        for old in archive.parent.glob(f"{dockerfile.stem.lower()}-*"):
+            old.unlink()
+        _buildah(node, "push", "--quiet", identity.read_text(), f"docker-archive:{archive}.partial:{name}")
+        Path(f"{archive}.partial").rename(archive)
+    return archive
+
+
+def _buildah(node: Node, *args: str) -> str:
+    storage = [f"--root={CACHE / 'buildah'}", f"--runroot={node.state / 'buildah'}", "--storage-driver=overlay"]
+    return node.run("buildah", *storage, *args).strip()
+
+
+def _envoy() -> Path:
+    """Return the program that the package carries; what it puts beside the interpreter only starts that."""
+    return Path(envoy.__file__).parent / "_bin" / "envoy"
+
+
+def _copy(directory: Path, *files: Path) -> None:
+    for file in files:
+        shutil.copy(file, directory)
