@@ -6,6 +6,7 @@ nghttp2 keeps the protocol, its flow control and its limits; what is wrong in it
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ from model.errors import DeadlineExceeded, MethodNotAllowed, NotReady
 from model.grpc.status import HEAD, Header, trailers_of
 from model.grpc.stream import Method, Stream
 
+STREAMS: Final = 100
+"""Calls at once over a connection where nothing else is said: HTTP/2 recommends no fewer."""
+
+_CONTENT_TYPE: Final = re.compile(rb"application/grpc(\+proto)?[ \t]*(;.*)?", re.IGNORECASE | re.DOTALL)
 _WINDOW_BYTES: Final = 1 << 20
 """Of a stream; a connection has as many again for each of a few that send at once."""
 _STREAMS_AT_ONCE: Final = 4
@@ -31,7 +36,7 @@ _ROUND_TRIP_SECONDS: Final = 1.0
 _PING: Final = b"shutdown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Service:
     """
     What the connections of a server share.
@@ -42,7 +47,7 @@ class Service:
         By path.
     max_receive_bytes, max_send_bytes : int
         Of a message.
-    max_concurrent_streams : int or None
+    max_concurrent_streams : int
         Over one connection.
     max_age_seconds : float or None
         After which a connection is shut down, give or take a tenth: those made together are not made anew together.
@@ -50,15 +55,18 @@ class Service:
         For the calls then in flight.
     connections : set of Connection
         Those that are open.
+    held_bytes : int
+        Of requests that have not come whole.
     """
 
     methods: Mapping[bytes, Method]
     max_receive_bytes: int
     max_send_bytes: int
-    max_concurrent_streams: int | None = None
+    max_concurrent_streams: int = STREAMS
     max_age_seconds: float | None = None
     age_grace_seconds: float = 30.0
     connections: set["Connection"] = field(default_factory=set)
+    held_bytes: int = 0
 
 
 class Connection(asyncio.Protocol):
@@ -95,9 +103,11 @@ class Connection(asyncio.Protocol):
         """Begin the connection."""
         self._transport = cast("asyncio.Transport", transport)
         self.service.connections.add(self)
-        settings = {Setting.INITIAL_WINDOW_SIZE: _WINDOW_BYTES, Setting.MAX_HEADER_LIST_SIZE: _HEADERS_BYTES}
-        if self.service.max_concurrent_streams is not None:
-            settings[Setting.MAX_CONCURRENT_STREAMS] = self.service.max_concurrent_streams
+        settings = {
+            Setting.INITIAL_WINDOW_SIZE: _WINDOW_BYTES,
+            Setting.MAX_HEADER_LIST_SIZE: _HEADERS_BYTES,
+            Setting.MAX_CONCURRENT_STREAMS: self.service.max_concurrent_streams,
+        }
         if (age := self.service.max_age_seconds) is not None:
             age *= random.uniform(0.9, 1.1)  # noqa: S311 -- no secret
             self._timers.append(self.loop.call_later(age, self.shut_down))
@@ -113,10 +123,7 @@ class Connection(asyncio.Protocol):
         except ngh2.NGH2Error:  # It speaks another protocol, or floods: there is nothing to say to it.
             self._transport.abort()
             return
-        for event in self._h2.events():
-            handle = self._HANDLERS.get(type(event))
-            if handle is not None:
-                handle(self, event)
+        self._handle_events()
         self._flush_soon()
 
     def eof_received(self) -> bool:
@@ -124,12 +131,14 @@ class Connection(asyncio.Protocol):
         return False
 
     def pause_writing(self) -> None:
-        """Keep back what the client does not read."""
+        """Keep back what the client does not read, and do not hear what would have to be answered besides."""
         self._paused_since = self.loop.time()
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Go on."""
         self._paused_since = None
+        self._transport.resume_reading()
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's
@@ -167,6 +176,10 @@ class Connection(asyncio.Protocol):
             self._h2.send_trailers(number, trailers)
             self._flush_soon()
 
+    def unread(self, number: int | None = None) -> int:
+        """Return the bytes that wait for the client to take them, of a stream or of all."""
+        return self._h2.queued_body_size(number)
+
     def reset_soon(self, number: int) -> None:
         """Take no more of a stream that has been answered, once the answer is on its way."""
         self._resets.append(number)
@@ -188,6 +201,7 @@ class Connection(asyncio.Protocol):
             stream.fail(NotReady("The server stopped before it could answer; try again elsewhere."))
         self._go_away()
         self._flush()
+        self._paused_since = self._paused_since or self.loop.time()  # It may yet have to take what is written.
         self._transport.close()
 
     def close_if_slow(self, *, greeted_by: float, sent_by: float) -> None:
@@ -205,16 +219,28 @@ class Connection(asyncio.Protocol):
         deaf = self._paused_since is not None and self._paused_since <= sent_by
         if silent or deaf:
             self._transport.abort()
-        else:
-            for stream in list(self._streams.values()):
-                if stream.waiting_since is not None and stream.waiting_since <= sent_by:
-                    stream.fail(DeadlineExceeded("The request did not come in time."))
+            return
+        self._handle_events()  # Streams may have been closed since the client was last heard of.
+        for number, stream in list(self._streams.items()):
+            if stream.waiting_since is None or stream.waiting_since > sent_by:
+                continue
+            if stream.ended:
+                self._reset(number, ngh2.ErrorCode.CANCEL)
+                self._flush_soon()
+            else:
+                stream.fail(DeadlineExceeded("The request did not come in time."))
+
+    def _handle_events(self) -> None:
+        for event in self._h2.events():
+            handle = self._HANDLERS.get(type(event))
+            if handle is not None:
+                handle(self, event)
 
     def _on_request(self, event: ngh2.RequestReceived) -> None:
         number, headers = event.stream_id, dict(event.headers)
         if headers[b":method"] != b"POST":
             self._refuse(number, [(b":status", b"405"), (b"allow", b"POST")])
-        elif not headers.get(b"content-type", b"").startswith(b"application/grpc"):
+        elif _CONTENT_TYPE.fullmatch(headers.get(b"content-type", b"")) is None:
             self._refuse(number, [(b":status", b"415")])
         elif (method := self.service.methods.get(headers[b":path"])) is None:
             path = headers[b":path"].decode("latin-1")
@@ -275,7 +301,9 @@ class Connection(asyncio.Protocol):
                 if not data:
                     if not self._resets:
                         break
-                    self._reset()
+                    for number in self._resets:
+                        self._reset(number, ngh2.ErrorCode.NO_ERROR)
+                    self._resets.clear()
                     continue
                 self._transport.write(data)
             if not (self._h2.want_read or self._h2.want_write):
@@ -283,11 +311,9 @@ class Connection(asyncio.Protocol):
         except ngh2.NGH2Error:
             self._transport.abort()
 
-    def _reset(self) -> None:
-        for number in self._resets:
-            with suppress(ngh2.StreamProtocolError):  # The client has ended it meanwhile.
-                self._h2.reset_stream(number, ngh2.ErrorCode.NO_ERROR)
-        self._resets.clear()
+    def _reset(self, number: int, code: ngh2.ErrorCode) -> None:
+        with suppress(ngh2.StreamProtocolError):  # The client has ended it meanwhile.
+            self._h2.reset_stream(number, code)
 
     _HANDLERS: ClassVar[Mapping[type[ngh2.Event], Callable[["Connection", Any], None]]] = {
         ngh2.RequestReceived: _on_request,

@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from typing import Final
 
-from model.errors import InvalidInput, TooLarge, UnsupportedEncoding
+from model.errors import InvalidInput, ServingError, TooLarge, UnsupportedEncoding
 
 PREFIX_BYTES: Final = 5
 """Of a mark, 1 where the message is compressed, and of its length."""
@@ -39,6 +39,10 @@ class MessageReader:
         """Whether no part of a message is left."""
         return not self._buffer
 
+    def clear(self) -> None:
+        """Drop what has come in part."""
+        self._buffer = bytearray()
+
     def feed(self, data: bytes) -> list[tuple[bool, bytes]]:
         """
         Return the messages that are whole now, each with whether it is compressed.
@@ -69,7 +73,11 @@ class MessageReader:
         InvalidInput
             It is no such stream.
         UnsupportedEncoding
+        ServingError
+            The stream names no compression; INTERNAL, as gRPC's document on compression wants it.
         """
+        if self._encoding == b"identity":
+            raise ServingError("The message is marked as compressed, but grpc-encoding names no compression.")
         wbits = _WBITS.get(self._encoding)
         if wbits is None:
             raise UnsupportedEncoding(

@@ -3,9 +3,11 @@
 import asyncio
 from typing import Any, Final
 
+import structlog
+
 from model.dataplane import DataPlane
 from model.grpc import health, reflection, servicer
-from model.grpc.connection import Connection, Service
+from model.grpc.connection import STREAMS, Connection, Service
 from model.sockets import BACKLOG, listen_shared
 from model.tls.certificates import HANDSHAKE_SECONDS, Certificates
 from model.tls.files import HTTP_2
@@ -13,6 +15,8 @@ from model.tls.files import HTTP_2
 _TICK_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.02
 _CLOSED_SECONDS: Final = 1.0
+
+_log = structlog.get_logger(__name__)
 
 
 class GrpcServer:
@@ -32,8 +36,8 @@ class GrpcServer:
         With other workers of this server.
     max_receive_message_length, max_send_message_length : int
         Bytes, after decompression. A longer message ends in RESOURCE_EXHAUSTED.
-    max_concurrent_streams : int or None
-        Calls at once over one connection; the client keeps those beyond. None: no limit.
+    max_concurrent_streams : int
+        Calls at once over one connection; the client keeps those beyond.
     max_connection_age_seconds : float or None
         After this a client is told to connect anew, so that new replicas get their share. None: never.
     max_connection_age_grace_seconds : float
@@ -54,7 +58,7 @@ class GrpcServer:
         share_port: bool = False,
         max_receive_message_length: int,
         max_send_message_length: int,
-        max_concurrent_streams: int | None = None,
+        max_concurrent_streams: int = STREAMS,
         max_connection_age_seconds: float | None = None,
         max_connection_age_grace_seconds: float = 30.0,
         client_seconds: float = 60.0,
@@ -73,12 +77,14 @@ class GrpcServer:
             }
         self._client_seconds = client_seconds
         self._health = health.HealthServicer(dataplane, health_poll_seconds)
+        reflected = reflection.ReflectionServicer(
+            servicer.SERVICE, health.SERVICE, reflection.SERVICE, reflection.OLD_SERVICE
+        )
         services = {
             servicer.SERVICE: servicer.InferenceServicer(dataplane).methods(),
             health.SERVICE: self._health.methods(),
-            reflection.SERVICE: reflection.ReflectionServicer(
-                servicer.SERVICE, health.SERVICE, reflection.SERVICE
-            ).methods(),
+            reflection.SERVICE: reflected.methods(),
+            reflection.OLD_SERVICE: reflected.methods(),
         }
         self._service = Service(
             methods={
@@ -157,4 +163,7 @@ class GrpcServer:
             await asyncio.sleep(_TICK_SECONDS)
             now = loop.time()
             for connection in self._connections():
-                connection.close_if_slow(greeted_by=now - HANDSHAKE_SECONDS, sent_by=now - self._client_seconds)
+                try:
+                    connection.close_if_slow(greeted_by=now - HANDSHAKE_SECONDS, sent_by=now - self._client_seconds)
+                except Exception:  # noqa: BLE001 -- whatever it was, it must not keep the others from being looked at
+                    _log.exception("a look at a connection failed; the next follows")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from model.call import new_request_id
-from model.errors import InvalidInput, ServingError, TooLarge
-from model.grpc.messages import MessageReader, framed
+from model.errors import InvalidInput, MethodNotAllowed, Overloaded, ServingError, TooLarge
+from model.grpc.messages import PREFIX_BYTES, MessageReader, framed
 from model.grpc.status import HEAD, OK, Header, trailers_of
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 REQUEST_ID: Final = b"x-request-id"
 
 _LONGEST_REQUEST_ID: Final = 128
+_MOST_UNREAD: Final = 100
+"""Messages of a call that have come and wait for their turn."""
+_REQUESTS_HELD: Final = 16
+"""So many requests of the size that is allowed may have come in part, over all connections."""
+_ANSWERS_UNREAD: Final = 16
+"""So many answers of the size that is allowed may wait for the client of a connection to take them."""
 _UNEXPECTED: Final = "The server failed to answer; see its log for request {}."
 _TIMEOUT: Final = re.compile(rb"(\d{1,8})([HMSmun])")
 _SECONDS: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
@@ -66,14 +72,16 @@ class Stream:
     deadline : float or None
         ``time.monotonic()`` seconds, after which the client waits no longer.
     waiting_since : float or None
-        The loop's time, as long as the client has not sent all that it has to.
+        The loop's time, as long as the client has not sent all that it has to, or not taken the answer that is whole.
+    ended : bool
+        Whether the answer is whole.
     """
 
     __slots__ = (
         "_arrived",
         "_connection",
-        "_ended",
         "_half_closed",
+        "_held",
         "_messages",
         "_method",
         "_number",
@@ -82,6 +90,7 @@ class Stream:
         "_task",
         "credentials",
         "deadline",
+        "ended",
         "request_id",
         "waiting_since",
     )
@@ -93,7 +102,8 @@ class Stream:
         self._reader = MessageReader(connection.service.max_receive_bytes, headers.get(b"grpc-encoding", b"identity"))
         self._messages: deque[tuple[bool, bytes]] = deque()
         self._arrived: asyncio.Event | None = None
-        self._half_closed = self._opened = self._ended = False
+        self._half_closed = self._opened = self.ended = False
+        self._held = 0
         self._task: asyncio.Task[None] | None = None
         given = headers.get(REQUEST_ID, b"")
         self.request_id = given.decode("latin-1") if 0 < len(given) <= _LONGEST_REQUEST_ID else new_request_id()
@@ -104,31 +114,42 @@ class Stream:
         self.waiting_since: float | None = connection.loop.time()
 
     def feed(self, data: bytes) -> None:
-        """Take what the client has sent."""
-        if self._ended:
+        """Take what the client has sent, as much as is let in before it is answered."""
+        if self.ended:
             return
         try:
             self._messages += self._reader.feed(data)
+            self._hold(len(data))
         except ServingError as error:
             self.fail(error)
             return
-        if self._arrived is not None:
+        if self._arrived is None:
+            if len(self._messages) > 1:
+                self.fail(_not_one())
+        elif len(self._messages) > _MOST_UNREAD:
+            self.fail(Overloaded("The messages come faster than they are answered; wait for answers."))
+        else:
             self._arrived.set()
 
     def half_close(self) -> None:
         """Take note that the client has sent all."""
         self._half_closed = True
+        if self.ended:
+            return
         self.waiting_since = None
         if self._arrived is not None:
             self._arrived.set()
-        elif not self._ended and (len(self._messages) != 1 or not self._reader.empty):
-            self.fail(InvalidInput("The call takes one message; send one, whole."))
-        elif not self._ended:
+        elif not self._reader.empty:
+            self.fail(InvalidInput("The message has not come whole."))
+        elif len(self._messages) != 1:
+            self.fail(_not_one())
+        else:
+            self._release(self._held)  # It is one of the requests in flight now, which are counted themselves.
             self._begin()
 
     def begin(self) -> None:
         """Begin to answer at once, where messages are taken as they come."""
-        if self._method.client_streams and not self._ended:
+        if self._method.client_streams and not self.ended:
             self.waiting_since = None
             self._arrived = asyncio.Event()
             self._begin()
@@ -147,8 +168,8 @@ class Stream:
 
     def cancel(self) -> None:
         """Stop the answering of a call that nobody waits for."""
-        if not self._ended:
-            self._ended = True
+        if not self.ended:
+            self._be_ended()
             if self._task is not None:
                 self._task.cancel()
 
@@ -165,19 +186,24 @@ class Stream:
         return await self._reader.decompress(content) if compressed else content
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """Give the messages as they come."""
+        """Give the messages as they come; between two of them others get their turn on the event loop."""
         assert self._arrived is not None  # noqa: S101 -- for mypy
         while True:
             while self._messages:
+                self._release(PREFIX_BYTES + len(self._messages[0][1]))
                 yield await self.message()
+                await asyncio.sleep(0)
             if self._half_closed:
                 return
             self._arrived.clear()
             await self._arrived.wait()
 
     def send(self, message: bytes) -> None:
-        """Send a message, of which there may be several."""
-        if self._ended:
+        """Send a message, of which there may be several; they end with an error where the client does not take them."""
+        if self.ended:
+            return
+        if self._connection.unread(self._number) > self._connection.service.max_send_bytes:
+            self.fail(Overloaded("The answers are not read; read them before you ask for more."))
             return
         if not self._opened:
             self._opened = True
@@ -191,8 +217,10 @@ class Stream:
             self.fail(
                 TooLarge(f"The answer has {len(message)} bytes; expected at most {most}, so ask for less at once.")
             )
-        elif not self._ended:
-            self._ended = True
+        elif self._connection.unread() > _ANSWERS_UNREAD * most:
+            self.fail(Overloaded("The answers are not read; read them before you ask for more."))
+        elif not self.ended:
+            self._be_ended()
             self._connection.answer(self._number, HEAD, framed(message), (OK, self._id))
 
     def end(self) -> None:
@@ -203,14 +231,33 @@ class Stream:
         """End the call with the status that belongs to an error."""
         self._end(trailers_of(error))
 
+    def _hold(self, size: int) -> None:
+        """Count what has come of a request that is not whole."""
+        service = self._connection.service
+        self._held += size
+        service.held_bytes += size
+        if service.held_bytes > _REQUESTS_HELD * service.max_receive_bytes:
+            raise Overloaded("Too many large requests come at once; try again in a moment.")
+
+    def _release(self, size: int) -> None:
+        self._held -= size
+        self._connection.service.held_bytes -= size
+
+    def _be_ended(self) -> None:
+        self.ended = True
+        self.waiting_since = self._connection.loop.time()
+        self._messages.clear()
+        self._reader.clear()
+        self._release(self._held)
+
     @property
     def _id(self) -> Header:
         return (REQUEST_ID, self.request_id.encode("latin-1"))
 
     def _end(self, ending: list[Header]) -> None:
-        if self._ended:
+        if self.ended:
             return
-        self._ended = True
+        self._be_ended()
         ending.append(self._id)
         if self._opened:
             self._connection.finish(self._number, ending)
@@ -220,6 +267,10 @@ class Stream:
             self._connection.reset_soon(self._number)
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+
+
+def _not_one() -> ServingError:
+    return MethodNotAllowed("The call takes one message; send one, no fewer and no more.", "POST")
 
 
 def _deadline(timeout: bytes) -> float | None:

@@ -153,7 +153,8 @@ def test_health_can_be_watched(clients: Clients) -> None:
 def test_reflection_names_the_services(clients: Clients) -> None:
     answer = reflected(clients, ServerReflectionRequest(list_services="*"))
     names = {service.name for service in answer.list_services_response.service}
-    assert names == {SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+    reflection = {"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}
+    assert names == {SERVICE, "grpc.health.v1.Health", *reflection}
 
 
 def test_reflection_describes_the_inference_service(clients: Clients) -> None:

@@ -25,9 +25,16 @@ class Pipe(asyncio.Transport):
         super().__init__()
         self.written = bytearray()
         self.ended = ""
+        self.reading = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
 
     def is_closing(self) -> bool:
         return bool(self.ended)
@@ -42,9 +49,9 @@ class Pipe(asyncio.Transport):
 class Peer:
     """A client, and the connection that serves it."""
 
-    def __init__(self, serve: Callable[[Stream], Awaitable[None]], **options: Any) -> None:
+    def __init__(self, serve: Callable[[Stream], Awaitable[None]], *, streams: bool = False, **options: Any) -> None:
         limits = {"max_receive_bytes": 1000, "max_send_bytes": 1000, **options}
-        self.service = Service(methods={b"/s/echo": Method(serve)}, **limits)
+        self.service = Service(methods={b"/s/echo": Method(serve, client_streams=streams)}, **limits)
         self.h2 = ngh2.Connection(ngh2.Role.CLIENT)
         self.h2.initiate_connection()
         self.events: list[Any] = []
@@ -108,8 +115,15 @@ def test_a_call_is_answered_and_ended() -> None:
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({**GRPC, b":method": b"GET"}, b"405"), (HEADERS, b"415"), ({**HEADERS, b"content-type": b"text/html"}, b"415")],
-    ids=["method", "no content", "other content"],
+    [
+        ({**GRPC, b":method": b"GET"}, b"405"),
+        (HEADERS, b"415"),
+        *(
+            ({**HEADERS, b"content-type": kind}, b"415")
+            for kind in (b"text/html", b"application/grpc-web", b"application/grpc-web+proto", b"application/grpc+json")
+        ),
+    ],
+    ids=["method", "no content", "other content", "web", "web's own", "other messages"],
 )
 def test_what_is_http_but_no_grpc_is_told_so(headers: dict[bytes, bytes], status: bytes) -> None:
     async def scenario() -> None:
@@ -122,13 +136,129 @@ def test_what_is_http_but_no_grpc_is_told_so(headers: dict[bytes, bytes], status
     run(scenario)
 
 
-@pytest.mark.parametrize("content", [b"", framed(b"one") + framed(b"two"), framed(b"one")[:-1]])
-def test_a_call_takes_one_message(content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", b"12"),
+        (framed(b"one") + framed(b"two"), b"12"),
+        (framed(b"one") + framed(b"two")[:-1], b"3"),
+        (framed(b"one")[:-1], b"3"),
+        (b"\0\0\0", b"3"),
+        (b"\2\0\0\0\0", b"3"),
+    ],
+    ids=["none", "two", "one and a half", "half", "half a length", "no mark"],
+)
+def test_a_call_takes_one_message(content: bytes, status: bytes) -> None:
     async def scenario() -> None:
         peer = Peer(echo)
         number = peer.ask(content)
         await peer.talk()
-        assert peer.trailers(number)[b"grpc-status"] == b"3"
+        assert peer.trailers(number)[b"grpc-status"] == status
+
+    run(scenario)
+
+
+def test_a_second_message_ends_the_call_before_more_is_held() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        number = peer.ask(framed(b"one") + framed(b"two"), end=False)
+        await peer.talk()
+        assert peer.trailers(number)[b"grpc-status"] == b"12"
+        assert ngh2.StreamReset in peer.kinds()
+        assert peer.service.held_bytes == 0
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("cut", range(1, 10))
+def test_a_message_may_come_in_pieces(cut: int) -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        number = peer.ask(framed(b"hello")[:cut], end=False)
+        await peer.talk()
+        assert peer.service.held_bytes == cut
+        peer.h2.send_data(number, framed(b"hello")[cut:])
+        peer.h2.end_stream(number)
+        await peer.talk()
+        assert peer.trailers(number)[b"grpc-status"] == b"0"
+        assert peer.service.held_bytes == 0
+
+    run(scenario)
+
+
+def test_what_comes_in_part_is_bounded_over_all_connections() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        part = framed(bytes(1000))[:-1]
+        numbers = [peer.ask(part, end=False) for _ in range(20)]
+        await peer.talk()
+        refused = [number for number in numbers if peer.trailers(number)]
+        assert len(refused) == 5
+        assert {peer.trailers(number)[b"grpc-status"] for number in refused} == {b"8"}
+        assert peer.service.held_bytes == 15 * len(part)
+        small = peer.ask()
+        await peer.talk()
+        assert peer.trailers(small)[b"grpc-status"] == b"0"
+        peer.connection.connection_lost(None)
+        assert peer.service.held_bytes == 0
+
+    run(scenario)
+
+
+def test_answers_that_are_not_taken_are_bounded_and_dropped_in_time() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        await peer.talk()
+        peer.h2.update_settings({ngh2.Setting.INITIAL_WINDOW_SIZE: 0})
+        await peer.talk()
+        numbers = [peer.ask(framed(bytes(990))) for _ in range(30)]
+        await peer.talk()
+        refused = [number for number in numbers if peer.trailers(number).get(b"grpc-status") == b"8"]
+        assert len(refused) == 13
+        assert peer.connection.unread() <= 17 * 1000
+        peer.connection.close_if_slow(greeted_by=NOW, sent_by=0)
+        assert peer.connection.unread()
+        peer.connection.close_if_slow(greeted_by=NOW, sent_by=NOW)
+        await peer.talk()
+        assert peer.connection.unread() == 0
+        codes = [event.error_code for event in peer.events if isinstance(event, ngh2.StreamReset)]
+        assert codes == [ngh2.ErrorCode.CANCEL] * 17
+        assert not peer.transport.is_closing()
+
+    run(scenario)
+
+
+def test_a_client_that_asks_on_without_reading_is_ended() -> None:
+    async def scenario() -> None:
+        async def echo_all(stream: Stream) -> None:
+            async for message in stream.messages():
+                stream.send(message)
+            stream.end()
+
+        peer = Peer(echo_all, streams=True)
+        await peer.talk()
+        peer.h2.update_settings({ngh2.Setting.INITIAL_WINDOW_SIZE: 0})
+        await peer.talk()
+        number = peer.ask(b"", end=False)
+        for _ in range(50):
+            with suppress(ngh2.StreamProtocolError):  # It has been ended.
+                peer.h2.send_data(number, framed(bytes(100)))
+            await peer.talk()
+        assert [event.stream_id for event in peer.events if isinstance(event, ngh2.StreamReset)] == [number]
+        assert peer.connection.unread() == peer.service.held_bytes == 0
+        hasty = peer.ask(framed(b"") * 101, end=False)
+        await peer.talk()
+        assert peer.trailers(hasty)[b"grpc-status"] == b"8"
+
+    run(scenario)
+
+
+def test_a_message_marked_as_compressed_by_nothing_is_an_internal_error() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        number = peer.ask(b"\1\0\0\0\1x")
+        await peer.talk()
+        assert peer.trailers(number)[b"grpc-status"] == b"13"
 
     run(scenario)
 
@@ -155,6 +285,41 @@ def test_a_call_that_is_refused_early_is_not_read_on() -> None:
         await peer.talk()
         assert peer.trailers(number)[b"grpc-status"] == b"8"
         assert ngh2.StreamReset in peer.kinds()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "kind", [b"application/grpc+proto", b"application/grpc;charset=utf-8", b"Application/gRPC+proto ; a=b"]
+)
+def test_protobuf_has_several_names(kind: bytes) -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        number = peer.ask(content_type=kind)
+        await peer.talk()
+        assert peer.trailers(number)[b"grpc-status"] == b"0"
+
+    run(scenario)
+
+
+def test_a_closed_connection_whose_client_does_not_take_the_rest_is_dropped_in_time() -> None:
+    class Full(Pipe):
+        def close(self) -> None:
+            self.ended = self.ended or "closing"
+
+        def abort(self) -> None:
+            self.ended = "aborted"
+
+    async def scenario() -> None:
+        peer = Peer(echo)
+        await peer.talk()
+        peer.transport = peer.connection._transport = Full()
+        peer.connection.close()
+        ended = []
+        for time in (0.0, NOW):
+            peer.connection.close_if_slow(greeted_by=time, sent_by=time)
+            ended.append(peer.transport.ended)
+        assert ended == ["closing", "aborted"]
 
     run(scenario)
 
@@ -258,7 +423,10 @@ def test_a_client_that_does_not_read_is_sent_no_more_and_dropped_in_time() -> No
         number = peer.ask()
         await peer.talk()
         assert peer.trailers(number) == {}
+        reading = [peer.transport.reading]
         peer.connection.resume_writing()
+        reading.append(peer.transport.reading)
+        assert reading == [False, True]
         await peer.talk()
         assert peer.trailers(number)[b"grpc-status"] == b"0"
         peer.connection.pause_writing()

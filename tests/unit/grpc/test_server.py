@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from model.errors import ArtifactError
 from model.grpc import open_inference_pb2 as pb
@@ -19,6 +20,7 @@ Start = Callable[..., tuple[GrpcServer, int]]
 
 SERVICES = {
     "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
     "inference.GRPCInferenceService",
 }
@@ -162,6 +164,19 @@ def test_reflection_describes_every_service_whole(client: Client) -> None:
     pb.DESCRIPTOR.CopyToProto(ours)
     described.FindFileContainingSymbol("inference.ModelInferRequest").CopyToProto(theirs)
     assert theirs == ours
+
+
+def test_reflection_is_served_by_its_new_name_too(client: Client) -> None:
+    stream = client.channel.stream_stream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        request_serializer=ServerReflectionRequest.SerializeToString,
+        response_deserializer=ServerReflectionResponse.FromString,
+    )
+    asked = ServerReflectionRequest(file_containing_symbol="grpc.reflection.v1.ServerReflection")
+    (answer,) = stream(iter([asked]), timeout=20)
+    (content,) = answer.file_descriptor_response.file_descriptor_proto
+    assert b"v1alpha" not in content
+    assert FileDescriptorProto.FromString(content).package == "grpc.reflection.v1"
 
 
 def test_reflection_needs_no_key(client: Client, dataplane: FakeDataPlane) -> None:
