@@ -312,7 +312,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _reset(self, number: int, code: ngh2.ErrorCode) -> None:
-        with suppress(ngh2.StreamProtocolError):  # The client has ended it meanwhile.
+        with suppress(ngh2.NGH2Error):  # The client has ended it meanwhile, or the connection is ending.
             self._h2.reset_stream(number, code)
 
     _HANDLERS: ClassVar[Mapping[type[ngh2.Event], Callable[["Connection", Any], None]]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from tests.fuzz.grpc_connection import conversations
 from tests.protocol.encodings import LENGTH_HEADER, Ask, Sent, binary, document, message
 from tests.reliability.parts import publish_flowers
 from tests.reliability.test_smuggling import CASES
@@ -38,7 +39,7 @@ def seeds(target: str) -> dict[str, bytes]:
     return {name: content for name, content in (found | made).items() if len(content) <= _MOST_BYTES}
 
 
-def _made(target: str) -> list[bytes]:  # noqa: PLR0911 -- one for each target
+def _made(target: str) -> list[bytes]:  # noqa: C901, PLR0911 -- one for each target
     match target:
         case "v2_json":
             return [json.dumps(document(ask, nest=nest)).encode() for ask in _ASKS for nest in (False, True)]
@@ -56,6 +57,8 @@ def _made(target: str) -> list[bytes]:  # noqa: PLR0911 -- one for each target
             return [*both, both[0] + gzip.compress(text, mtime=0), b"\xfe" + gzip.compress(bytes(10**6), mtime=0)]
         case "http_connection":
             return [case.sent + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" for case in CASES.values()]
+        case "grpc_connection":
+            return conversations()
         case "manifest":
             with TemporaryDirectory() as root:
                 return [(publish_flowers(Path(root)) / "manifest.json").read_bytes()]

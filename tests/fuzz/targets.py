@@ -29,9 +29,13 @@ from model.rest.upload import Upload
 from model.settings import Settings
 from model.tensors import InferRequest, InferResponse, Tensor
 from tests.fuzz.connection import seen_by_the_application
+from tests.fuzz.grpc_connection import answered, whole_calls
 
 _MOST_BYTES_PER_BYTE: Final = 64
 _MOST_BODY: Final = 100_000
+_MOST_SAID: Final = 1000
+_MOST_SAID_PER_BYTE: Final = 64
+_COMPRESSED: Final = b"\1"
 
 
 class Finding(AssertionError):
@@ -120,6 +124,24 @@ def http_connection(data: bytes) -> None:
         raise Finding(f"{whole} and {halved} and {bytewise}")
 
 
+def grpc_connection(data: bytes) -> None:
+    """What comes over a connection of gRPC: what is answered well came whole, and little is held or said."""
+    whole = whole_calls(data)
+    for pieces in (
+        [data],
+        [data[: len(data) // 2], data[len(data) // 2 :]],
+        [data[i : i + 1] for i in range(len(data))],
+    ):
+        good, written, held = answered(pieces)
+        for stream, answer in good:
+            if answer != whole.get(stream) and whole.get(stream, b"")[:1] != _COMPRESSED:
+                raise Finding(f"{answer!r} for {whole.get(stream)!r}")
+        if written > _MOST_SAID + _MOST_SAID_PER_BYTE * len(data):
+            raise Finding(f"{written} bytes of answers to {len(data)} bytes")
+        if held > 2 * len(data):
+            raise Finding(f"{held} bytes held of {len(data)} bytes")
+
+
 def manifest(data: bytes) -> None:
     """A ``manifest.json``."""
     with tempfile.TemporaryDirectory() as name:
@@ -159,6 +181,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
         grpc_message,
         compressed_body,
         http_connection,
+        grpc_connection,
         manifest,
         settings,
     )

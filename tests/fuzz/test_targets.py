@@ -38,6 +38,7 @@ def test_a_reader_that_fails_is_found(target: str, monkeypatch: pytest.MonkeyPat
         "grpc_message": "tests.fuzz.targets.decode_request",
         "compressed_body": "zlib.decompressobj",
         "http_connection": "model.rest.protocol.fault_in",
+        "grpc_connection": "model.grpc.stream.MessageReader.feed",
         "manifest": "model.artifact.manifest.orjson.loads",
         "settings": "model.settings.settings.Settings.options",
     }
