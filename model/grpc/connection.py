@@ -31,6 +31,8 @@ _HEADERS_BYTES: Final = 16_384
 """Told to clients, which then refuse more themselves; four times as much ends the connection."""
 _WRITE_BYTES: Final = 1 << 18
 """Given to the transport at once, so that a client that does not read is noticed."""
+_TURN_BYTES: Final = 1 << 17
+"""Come at once they mean that more waits; others get their turn before it is read."""
 _ROUND_TRIP_SECONDS: Final = 1.0
 """For which calls on their way are waited for, from a client that answers no ping."""
 _PING: Final = b"shutdown"
@@ -125,6 +127,9 @@ class Connection(asyncio.Protocol):
             return
         self._handle_events()
         self._flush_soon()
+        if len(data) >= _TURN_BYTES:  # uvloop reads on up to 32 times before it looks at others.
+            self._transport.pause_reading()
+            self.loop.call_soon(self._read_on)
 
     def eof_received(self) -> bool:
         """Close: a client that has left takes no answers."""
@@ -138,7 +143,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on."""
         self._paused_since = None
-        self._transport.resume_reading()
+        self._read_on()
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's
@@ -229,6 +234,10 @@ class Connection(asyncio.Protocol):
                 self._flush_soon()
             else:
                 stream.fail(DeadlineExceeded("The request did not come in time."))
+
+    def _read_on(self) -> None:
+        if self._paused_since is None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _handle_events(self) -> None:
         for event in self._h2.events():

@@ -436,6 +436,20 @@ def test_a_client_that_does_not_read_is_sent_no_more_and_dropped_in_time() -> No
     run(scenario)
 
 
+def test_a_client_that_sends_without_end_leaves_others_their_turn() -> None:
+    async def scenario() -> None:
+        peer = Peer(echo)
+        await peer.talk()
+        turns: list[bool] = []
+        asyncio.get_running_loop().call_soon(lambda: turns.append(peer.transport.reading))
+        peer.tell(b"\0\0\4\x08\0\0\0\0\0\0\0\0\1" * 20_000)
+        await peer.talk()
+        turns.append(peer.transport.reading)
+        assert turns == [False, True]
+
+    run(scenario)
+
+
 def test_calls_on_their_way_when_it_shuts_down_are_answered_and_then_it_closes() -> None:
     async def scenario() -> None:
         peer = Peer(echo)
