@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, ClassVar, Final, cast
 
 import ngh2
@@ -31,6 +32,8 @@ _HEADERS_BYTES: Final = 16_384
 """Told to clients, which then refuse more themselves; four times as much ends the connection."""
 _WRITE_BYTES: Final = 1 << 18
 """Given to the transport at once, so that a client that does not read is noticed."""
+_SAMPLE: Final = 100
+"""Of the connections, among which one is looked for that can be closed."""
 _TURN_BYTES: Final = 1 << 17
 """Come at once they mean that more waits; others get their turn before it is read."""
 _ROUND_TRIP_SECONDS: Final = 1.0
@@ -51,6 +54,8 @@ class Service:
         Of a message.
     max_concurrent_streams : int
         Over one connection.
+    max_connections : int
+        At once; for one more, one without a call is closed, or else the new one.
     max_age_seconds : float or None
         After which a connection is shut down, give or take a tenth: those made together are not made anew together.
     age_grace_seconds : float
@@ -65,6 +70,7 @@ class Service:
     max_receive_bytes: int
     max_send_bytes: int
     max_concurrent_streams: int = STREAMS
+    max_connections: int = 4096
     max_age_seconds: float | None = None
     age_grace_seconds: float = 30.0
     connections: set["Connection"] = field(default_factory=set)
@@ -104,6 +110,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the connection."""
         self._transport = cast("asyncio.Transport", transport)
+        if len(self.service.connections) >= self.service.max_connections:
+            others = islice(self.service.connections, _SAMPLE)
+            next((other for other in others if other.idle), self).abort()
         self.service.connections.add(self)
         settings = {
             Setting.INITIAL_WINDOW_SIZE: _WINDOW_BYTES,
@@ -209,6 +218,16 @@ class Connection(asyncio.Protocol):
         self._paused_since = self._paused_since or self.loop.time()  # It may yet have to take what is written.
         self._transport.close()
 
+    @property
+    def idle(self) -> bool:
+        """Whether it is open without a call in hand."""
+        self._handle_events()
+        return not (self._streams or self._transport.is_closing())
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
     def close_if_slow(self, *, greeted_by: float, sent_by: float) -> None:
         """
         Give up on a client that says nothing, does not read, or does not send the whole of a request.
@@ -227,9 +246,12 @@ class Connection(asyncio.Protocol):
             return
         self._handle_events()  # Streams may have been closed since the client was last heard of.
         for number, stream in list(self._streams.items()):
-            if stream.waiting_since is None or stream.waiting_since > sent_by:
+            if stream.opened and not stream.ended and not self.unread(number):
+                stream.waiting_since = None
+            elif stream.waiting_since is None or stream.waiting_since > sent_by:
                 continue
-            if stream.ended:
+            elif stream.opened or stream.ended:
+                stream.cancel()
                 self._reset(number, ngh2.ErrorCode.CANCEL)
                 self._flush_soon()
             else:

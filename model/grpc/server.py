@@ -1,6 +1,7 @@
 """The gRPC server: its port, its connections, and how it stops."""
 
 import asyncio
+import resource
 from typing import Any, Final
 
 import structlog
@@ -12,6 +13,8 @@ from model.sockets import BACKLOG, listen_shared
 from model.tls.certificates import HANDSHAKE_SECONDS, Certificates
 from model.tls.files import HTTP_2
 
+_MOST_CONNECTIONS: Final = 4096
+"""Or an eighth of the files that the process may open, for REST has three quarters."""
 _TICK_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.02
 _CLOSED_SECONDS: Final = 1.0
@@ -95,6 +98,7 @@ class GrpcServer:
             max_receive_bytes=max_receive_message_length,
             max_send_bytes=max_send_message_length,
             max_concurrent_streams=max_concurrent_streams,
+            max_connections=min(_MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8),
             max_age_seconds=max_connection_age_seconds,
             age_grace_seconds=max_connection_age_grace_seconds,
         )

@@ -72,7 +72,9 @@ class Stream:
     deadline : float or None
         ``time.monotonic()`` seconds, after which the client waits no longer.
     waiting_since : float or None
-        The loop's time, as long as the client has not sent all that it has to, or not taken the answer that is whole.
+        The loop's time, as long as the client has not sent all that it has to, or not taken what it was sent.
+    opened : bool
+        Whether the answer has begun, and may go on.
     ended : bool
         Whether the answer is whole.
     """
@@ -85,12 +87,12 @@ class Stream:
         "_messages",
         "_method",
         "_number",
-        "_opened",
         "_reader",
         "_task",
         "credentials",
         "deadline",
         "ended",
+        "opened",
         "request_id",
         "waiting_since",
     )
@@ -102,7 +104,7 @@ class Stream:
         self._reader = MessageReader(connection.service.max_receive_bytes, headers.get(b"grpc-encoding", b"identity"))
         self._messages: deque[tuple[bool, bytes]] = deque()
         self._arrived: asyncio.Event | None = None
-        self._half_closed = self._opened = self.ended = False
+        self._half_closed = self.opened = self.ended = False
         self._held = 0
         self._task: asyncio.Task[None] | None = None
         given = headers.get(REQUEST_ID, b"")
@@ -202,11 +204,14 @@ class Stream:
         """Send a message, of which there may be several; they end with an error where the client does not take them."""
         if self.ended:
             return
-        if self._connection.unread(self._number) > self._connection.service.max_send_bytes:
-            self.fail(Overloaded("The answers are not read; read them before you ask for more."))
+        most = self._connection.service.max_send_bytes
+        if self._connection.unread(self._number) > most or self._connection.unread() > _ANSWERS_UNREAD * most:
+            self.fail(_not_read())
             return
-        if not self._opened:
-            self._opened = True
+        if self.waiting_since is None:
+            self.waiting_since = self._connection.loop.time()
+        if not self.opened:
+            self.opened = True
             self._connection.respond(self._number, HEAD)
         self._connection.send(self._number, framed(message))
 
@@ -218,7 +223,7 @@ class Stream:
                 TooLarge(f"The answer has {len(message)} bytes; expected at most {most}, so ask for less at once.")
             )
         elif self._connection.unread() > _ANSWERS_UNREAD * most:
-            self.fail(Overloaded("The answers are not read; read them before you ask for more."))
+            self.fail(_not_read())
         elif not self.ended:
             self._be_ended()
             self._connection.answer(self._number, HEAD, framed(message), (OK, self._id))
@@ -259,7 +264,7 @@ class Stream:
             return
         self._be_ended()
         ending.append(self._id)
-        if self._opened:
+        if self.opened:
             self._connection.finish(self._number, ending)
         else:
             self._connection.respond(self._number, [*HEAD, *ending], end=True)
@@ -267,6 +272,10 @@ class Stream:
             self._connection.reset_soon(self._number)
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+
+
+def _not_read() -> ServingError:
+    return Overloaded("The answers are not read; read them before you ask for more.")
 
 
 def _not_one() -> ServingError:

@@ -253,6 +253,50 @@ def test_a_client_that_asks_on_without_reading_is_ended() -> None:
     run(scenario)
 
 
+def test_messages_that_are_not_taken_are_dropped_in_time_and_a_stream_that_takes_them_is_not() -> None:
+    async def echo_all(stream: Stream) -> None:
+        async for message in stream.messages():
+            stream.send(message)
+
+    async def scenario() -> None:
+        peer = Peer(echo_all, streams=True)
+        taken = peer.ask(end=False)
+        await peer.talk()
+        peer.h2.update_settings({ngh2.Setting.INITIAL_WINDOW_SIZE: 0})
+        left = peer.ask(end=False)
+        await peer.talk()
+        for time in (0.0, NOW, NOW):
+            peer.connection.close_if_slow(greeted_by=time, sent_by=time)
+        await peer.talk()
+        assert [event.stream_id for event in peer.events if isinstance(event, ngh2.StreamReset)] == [left]
+        assert taken != left
+        assert peer.connection.unread() == 0
+
+    run(scenario)
+
+
+def test_more_connections_than_there_may_be_close_one_without_a_call() -> None:
+    async def forever(_: Stream) -> None:
+        await asyncio.sleep(1000)
+
+    async def scenario() -> None:
+        busy = Peer(forever, max_connections=2)
+        busy.ask()
+        await busy.talk()
+        idle, new, more = Pipe(), Pipe(), Pipe()
+        for transport in (idle, new):
+            connection = Connection(busy.service)
+            connection.connection_made(transport)
+        assert (busy.transport.ended, idle.ended, new.ended) == ("", "aborted", "")
+        busy.service.max_connections = 1
+        busy.service.connections.intersection_update({busy.connection})
+        Connection(busy.service).connection_made(more)
+        assert (busy.transport.ended, more.ended) == ("", "aborted")
+        busy.connection.connection_lost(None)
+
+    run(scenario)
+
+
 def test_a_message_marked_as_compressed_by_nothing_is_an_internal_error() -> None:
     async def scenario() -> None:
         peer = Peer(echo)
