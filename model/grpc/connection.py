@@ -105,6 +105,7 @@ class Connection(asyncio.Protocol):
         self._greeted = False
         self._shutting_down = self._gone = False
         self._paused_since: float | None = None
+        self._closed_since: float | None = None
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -215,8 +216,7 @@ class Connection(asyncio.Protocol):
             stream.fail(NotReady("The server stopped before it could answer; try again elsewhere."))
         self._go_away()
         self._flush()
-        self._paused_since = self._paused_since or self.loop.time()  # It may yet have to take what is written.
-        self._transport.close()
+        self._close()
 
     @property
     def idle(self) -> bool:
@@ -240,7 +240,7 @@ class Connection(asyncio.Protocol):
             The same for a request that has not come whole yet, or an answer that is not read.
         """
         silent = not self._greeted and self.since <= greeted_by
-        deaf = self._paused_since is not None and self._paused_since <= sent_by
+        deaf = any(since is not None and since <= sent_by for since in (self._paused_since, self._closed_since))
         if silent or deaf:
             self._transport.abort()
             return
@@ -256,6 +256,12 @@ class Connection(asyncio.Protocol):
                 self._flush_soon()
             else:
                 stream.fail(DeadlineExceeded("The request did not come in time."))
+
+    def _close(self) -> None:
+        """Close once the client has taken what is written."""
+        if self._closed_since is None:
+            self._closed_since = self.loop.time()
+            self._transport.close()
 
     def _read_on(self) -> None:
         if self._paused_since is None and not self._transport.is_closing():
@@ -338,7 +344,7 @@ class Connection(asyncio.Protocol):
                     continue
                 self._transport.write(data)
             if not (self._h2.want_read or self._h2.want_write):
-                self._transport.close()
+                self._close()
         except ngh2.NGH2Error:
             self._transport.abort()
 
