@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from rollout.preflight.selectors import selects
 from tests.deploy.rendering import container, files, objects, of_kind, predictor, values_of
 
 RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
@@ -41,6 +42,35 @@ def test_kserve_takes_the_runtime_before_its_own() -> None:
     assert form == {"name": "sklearn", "version": "1", "autoSelect": True, "priority": 3}
     assert runtime("runtime-cluster")["spec"]["supportedModelFormats"][0]["autoSelect"] is False
     assert set(runtime("runtime")["spec"]["protocolVersions"]) >= {"v2", "grpc-v2"}
+
+
+@pytest.mark.parametrize("case", ["auth", "monitoring"])
+@pytest.mark.parametrize("scope", ["Namespace", "Cluster"])
+def test_what_selects_the_charts_pods_selects_those_of_an_inference_service_that_is_not_its_own(
+    case: str, scope: str
+) -> None:
+    values = {**values_of(case), "runtime": {"create": True, "scope": scope}}
+    (ours,) = [each for each in objects(values) if each["kind"] in RUNTIMES]
+    selectors = [
+        each["spec"].get("selector") or each["spec"]["podSelector"]
+        for kind in ("NetworkPolicy", "PodMonitor", "PeerAuthentication", "RequestAuthentication")
+        for each in of_kind(kind, values).values()
+        if "targetRefs" not in each["spec"]
+    ]
+    assert len(selectors) == {"auth": 3, "monitoring": 2}[case]
+    # KServe adds the runtime's labels and annotations to those of the pods, and its own.
+    labels = {**ours["spec"]["labels"], "serving.kserve.io/inferenceservice": "theirs"}
+    assert all(selects(each, labels) for each in selectors)
+    own = predictor(values, "iris")
+    assert own["labels"] == ours["spec"]["labels"]
+    assert own.get("annotations", {}).items() <= ours["spec"]["annotations"].items()
+
+
+def test_a_runtimes_pods_may_fetch_their_models() -> None:
+    (closed,) = of_kind("NetworkPolicy").values()
+    (policy,) = of_kind("NetworkPolicy", {"runtime": {"create": True}}).values()
+    added = [each for each in policy["spec"]["egress"] if each not in closed["spec"]["egress"]]
+    assert [each["ports"] for each in added] == [[{"port": 443, "protocol": "TCP"}]]
 
 
 def test_a_model_by_the_runtime_has_a_format_and_no_container() -> None:

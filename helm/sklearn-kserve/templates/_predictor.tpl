@@ -3,31 +3,41 @@
 {{ max 30 (add 3 (ceil .settings.drain_seconds)) }}
 {{- end -}}
 
+{{/* Labels of a pod of the server; all that selects pods goes by them. */}}
+{{- define "sklearn-kserve.podLabels" -}}
+{{ include "sklearn-kserve.selectorLabels" . }}
+app.kubernetes.io/component: predictor
+{{- if include "sklearn-kserve.sidecar" . }}
+sidecar.istio.io/inject: "true"
+{{- end }}
+{{- with .Values.pod.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Annotations of a pod of the server; .service says when it ends. */}}
+{{- define "sklearn-kserve.podAnnotations" -}}
+{{- if include "sklearn-kserve.sidecar" .root -}}
+# The sidecar stays for as long as the server answers, and hands its metrics on, merged with its own, at port 15020.
+proxy.istio.io/config: '{"holdApplicationUntilProxyStarts": true, "terminationDrainDuration": "{{ include "sklearn-kserve.endsWithin" .service }}s"}'
+prometheus.io/path: /metrics
+prometheus.io/port: "8080"
+prometheus.io/scrape: "true"
+{{ end }}
+{{- with .root.Values.pod.annotations -}}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* A predictor's pod. */}}
 {{- define "sklearn-kserve.predictor" -}}
 {{- $values := .root.Values -}}
 {{- $knative := eq $values.mode "Knative" -}}
 labels:
-  {{- include "sklearn-kserve.selectorLabels" .root | nindent 2 }}
-  app.kubernetes.io/component: predictor
-  {{- if include "sklearn-kserve.sidecar" .root }}
-  sidecar.istio.io/inject: "true"
-  {{- end }}
-  {{- with $values.pod.labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- if or (include "sklearn-kserve.sidecar" .root) $values.pod.annotations }}
+  {{- include "sklearn-kserve.podLabels" .root | nindent 2 }}
+{{- with include "sklearn-kserve.podAnnotations" . | trim }}
 annotations:
-  {{- if include "sklearn-kserve.sidecar" .root }}
-  # The sidecar stays for as long as the server answers, and hands its metrics on, merged with its own, at port 15020.
-  proxy.istio.io/config: '{"holdApplicationUntilProxyStarts": true, "terminationDrainDuration": "{{ include "sklearn-kserve.endsWithin" .service }}s"}'
-  prometheus.io/path: /metrics
-  prometheus.io/port: "8080"
-  prometheus.io/scrape: "true"
-  {{- end }}
-  {{- with $values.pod.annotations }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- . | nindent 2 }}
 {{- end }}
 serviceAccountName: {{ include "sklearn-kserve.serviceAccountName" .root | quote }}
 automountServiceAccountToken: false
