@@ -9,6 +9,8 @@ from rollout.preflight.selectors import selects
 
 API: Final = "gateway.networking.k8s.io/v1"
 ISTIO: Final = "istio.io/"
+OF_ISTIO: Final = ("AuthorizationPolicy", "RequestAuthentication", "EnvoyFilter")
+"""Kinds that are attached to a Gateway, and that none but Istio's heeds."""
 Object = dict[str, Any]
 
 
@@ -33,18 +35,14 @@ def gateways(install: Install) -> Iterator[Finding]:
         for parent in route["spec"]["parentRefs"]:
             reference = parent.get("namespace", route["metadata"]["namespace"]), parent["name"]
             hosts.setdefault(reference, set()).update(route["spec"].get("hostnames", []))
-    policies = {
-        (each["metadata"]["namespace"], target["name"])
-        for each in install.release.of_kind("AuthorizationPolicy")
-        for target in each["spec"].get("targetRefs", [])
-    }
+    attached: dict[tuple[str, str], set[str]] = {}
+    for each in install.release.of_kind(*OF_ISTIO):
+        for target in each["spec"].get("targetRefs", []):
+            attached.setdefault((each["metadata"]["namespace"], target["name"]), set()).add(each["kind"])
     yield from guarded(_of_kserve(install, hosts), f"KServe's ConfigMap in {install.kserve_namespace}")
-    for namespace, name in sorted(hosts.keys() | policies):
-        wanted = hosts.get((namespace, name))
-        enforced = (namespace, name) in policies
-        yield from guarded(
-            _gateway(install, namespace, name, wanted, enforced=enforced), f"Gateway {name} in {namespace}"
-        )
+    for namespace, name in sorted(hosts.keys() | attached.keys()):
+        wanted, kinds = hosts.get((namespace, name)), attached.get((namespace, name), set())
+        yield from guarded(_gateway(install, namespace, name, wanted, kinds), f"Gateway {name} in {namespace}")
 
 
 def _of_kserve(install: Install, hosts: dict[tuple[str, str], set[str]]) -> Iterator[Finding]:
@@ -62,9 +60,7 @@ def _of_kserve(install: Install, hosts: dict[tuple[str, str], set[str]]) -> Iter
             )
 
 
-def _gateway(
-    install: Install, namespace: str, name: str, hosts: set[str] | None, *, enforced: bool
-) -> Iterator[Finding]:
+def _gateway(install: Install, namespace: str, name: str, hosts: set[str] | None, kinds: set[str]) -> Iterator[Finding]:
     label = f"Gateway {namespace}/{name}"
     found = install.cluster.find(API, "gateways", name, namespace)
     if found is None:
@@ -81,8 +77,8 @@ def _gateway(
         )
     if hosts is not None:
         yield from _listeners(install, found, label, hosts)
-    if enforced:
-        yield from _enforcer(install, found, label)
+    if kinds:
+        yield from _enforcer(install, found, label, kinds)
 
 
 def _listeners(install: Install, gateway: Object, label: str, hosts: set[str]) -> Iterator[Finding]:
@@ -132,12 +128,12 @@ def _covers(pattern: str, host: str) -> bool:
     )
 
 
-def _enforcer(install: Install, gateway: Object, label: str) -> Iterator[Finding]:
-    """Check that what the policies target is Istio's: any other gateway would let everybody through."""
+def _enforcer(install: Install, gateway: Object, label: str, kinds: set[str]) -> Iterator[Finding]:
+    """Check that what Istio's objects target is Istio's: any other gateway would let everybody and everything through."""
     name = gateway["spec"]["gatewayClassName"]
     found = install.cluster.find(API, "gatewayclasses", name)
     controller = str((found or {}).get("spec", {}).get("controllerName", ""))
     if not controller.startswith(ISTIO):
         yield missing(
-            f"{label} is of class {name}, which is not Istio's, so the release's AuthorizationPolicy would be heeded by nobody; use an Istio gateway, or turn auth.gateway off."
+            f"{label} is of class {name}, which is not Istio's, so the release's {' and '.join(sorted(kinds))} would be heeded by nobody; use an Istio gateway, or turn auth.gateway off and set no rateLimit at the gateway."
         )

@@ -270,8 +270,16 @@ def test_the_routes_host_and_the_listener_s(
 
 def test_policies_on_a_gateway_that_is_not_istio_s(preflight: Preflight, cluster: ApiServer) -> None:
     cluster.objects["/apis/gateway.networking.k8s.io/v1/gatewayclasses/istio"]["spec"]["controllerName"] = "envoy"
-    assert "heeded by nobody" in preflight("auth-gateway").only("missing", "gateway")
+    assert "AuthorizationPolicy and EnvoyFilter and RequestAuthentication would be heeded by nobody" in preflight(
+        "auth-gateway"
+    ).only("missing", "gateway")
     assert preflight("canary").messages("missing", "gateway") == []
+
+
+def test_limits_on_a_gateway_that_is_not_istio_s(preflight: Preflight, cluster: ApiServer) -> None:
+    cluster.objects["/apis/gateway.networking.k8s.io/v1/gatewayclasses/istio"]["spec"]["controllerName"] = "envoy"
+    limited = {"rateLimit": {"requestsPerSecond": 5}}
+    assert "the release's EnvoyFilter would be heeded by nobody" in preflight(limited).only("missing", "gateway")
 
 
 # --- the mesh
