@@ -78,11 +78,10 @@ def test_a_limit_at_the_gateway_needs_no_tokens() -> None:
 
 def test_the_notes_tell_the_limits() -> None:
     notes = files(values_of("rate-limit"))["NOTES.txt"]
-    assert (
-        "every proxy of the Gateway gateways/models, beyond which the answer is 429: iris 20, churn 5, each caller 4."
-        in notes
-    )
-    assert "every pod, beyond which" in files(values_of("rate-limit-pods"))["NOTES.txt"]
+    assert "every proxy of the Gateway gateways/models, beyond which the answer is 429: " in notes
+    # A host that nobody asks for is limited in vain.
+    assert "429: iris-ml.models.example.com 20, churn-ml.models.example.com 5, each caller 4.\n" in notes
+    assert "every pod, beyond which the answer is 429: iris 20.\n" in files(values_of("rate-limit-pods"))["NOTES.txt"]
 
 
 def test_the_pods_take_mutual_tls_alone() -> None:
