@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from helm import readme
 from model.settings import Settings
 from tests.deploy.matrix import DEFAULTS, LEAVES, SCHEMA, get, mixtures, others, put
-from tests.deploy.rendering import CASES, CHART, faults, files, objects, values_of
+from tests.deploy.rendering import CASES, CHART, faults, files, objects, predictor, values_of
 
 CHART_DECIDES = {
     *("model_dir", "model_name", "model_root", "default_model"),
@@ -157,6 +157,24 @@ AUTH: dict[str, Any] = {"enabled": True, "issuer": "https://login.example.com", 
     [
         ({"models": [STORED, STORED]}, "models names 'iris' twice"),
         ({"models": [{**STORED, "path": "/srv"}]}, "'iris' has both storageUri and path"),
+        ({"pod": {"labels": {"app.kubernetes.io/component": "a"}}}, "pod.labels has 'app.kubernetes.io/component'"),
+        ({"pod": {"labels": {"app": "a"}}}, "pod.labels has 'app', which the chart or KServe says itself"),
+        (
+            {"auth": AUTH, "pod": {"labels": {"sidecar.istio.io/inject": "false"}}},
+            "pod.labels has 'sidecar.istio.io/inject'",
+        ),
+        (
+            {"auth": AUTH, "pod": {"annotations": {"proxy.istio.io/config": "{}"}}},
+            "pod.annotations has 'proxy.istio.io/config'",
+        ),
+        (
+            {"monitoring": {"labels": {"app.kubernetes.io/instance": "a"}}},
+            "monitoring.labels has 'app.kubernetes.io/instance'",
+        ),
+        (
+            {"monitoring": {"dashboardLabels": {"app.kubernetes.io/name": "a"}}},
+            "monitoring.dashboardLabels has 'app.kubernetes.io/name'",
+        ),
         ({"verification": {"configMap": "a", "secret": "b", "files": ["k"]}}, "both configMap and secret"),
         ({"verification": {"configMap": "a"}}, "nothing would be verified"),
         ({"verification": {"files": ["k"]}}, "keys that come from nowhere"),
@@ -238,6 +256,12 @@ def test_what_excludes_each_other_is_refused_in_a_sentence(values: dict[str, Any
     with pytest.raises(HelmError, match=re.escape(sentence)) as refusal:
         files(values)
     assert re.search(r"[;:] .+\.$", str(refusal.value).strip()), "the sentence says what to do"
+
+
+def test_a_key_that_only_a_sidecar_takes_is_the_users_without_one() -> None:
+    assert predictor({"pod": {"annotations": {"prometheus.io/scrape": "true"}}})["annotations"] == {
+        "prometheus.io/scrape": "true"
+    }
 
 
 @pytest.mark.parametrize(

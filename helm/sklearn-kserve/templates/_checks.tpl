@@ -21,6 +21,7 @@
   {{- if and (lt (int .replicas) 1) (eq $.Values.mode "Standard") }}{{ fail (printf "'%s' has 0 replicas, and mode Standard does not start pods when requests come; give it 1, or use mode Knative." .name) }}{{ end -}}
   {{- if and .settings.enable_repository_api (not $.Values.apiKeys.secret) }}{{ fail "settings.enable_repository_api lets clients load and unload models, and without API keys that would be everybody; name the keys' Secret in apiKeys.secret." }}{{ end -}}
 {{- end -}}
+{{- include "sklearn-kserve.keyChecks" . -}}
 {{- with .Values.verification -}}
   {{- if and .configMap .secret }}{{ fail "verification has both configMap and secret; public keys come from one of them: leave the other empty." }}{{ end -}}
   {{- if and (or .configMap .secret) (not .files) }}{{ fail "verification names keys' ConfigMap or Secret but no files in it, so nothing would be verified; list the file names in verification.files." }}{{ end -}}
@@ -41,6 +42,24 @@
 {{- if .Values.auth.enabled }}{{ include "sklearn-kserve.authChecks" . }}{{ end -}}
 {{- include "sklearn-kserve.rateLimitChecks" . -}}
 {{- if .Values.retraining.enabled }}{{ include "sklearn-kserve.retrainingChecks" . }}{{ end -}}
+{{- end -}}
+
+{{/* Of a key that is there twice YAML's readers take one, and don't agree which. */}}
+{{- define "sklearn-kserve.keyChecks" -}}
+{{- $bare := dict "Chart" .Chart "Release" .Release "Values" (set (omit .Values "pod") "pod" dict) -}}
+{{- $labels := include "sklearn-kserve.labels" . | fromYaml -}}
+{{- $kserve := dict "app" "" "component" "" "serving.kserve.io/inferenceservice" "" -}}
+{{- range $path, $taken := dict
+  "pod.labels" (merge $kserve (include "sklearn-kserve.podLabels" $bare | fromYaml))
+  "pod.annotations" (include "sklearn-kserve.podAnnotations" (dict "root" $bare "service" .Values) | fromYaml)
+  "monitoring.labels" $labels
+  "monitoring.dashboardLabels" $labels
+-}}
+  {{- $block := split "." $path -}}
+  {{- range $key, $_ := get (get $.Values $block._0) $block._1 -}}
+    {{- if hasKey $taken $key }}{{ fail (printf "%s has '%s', which the chart or KServe says itself; leave it out, or take a key of your own." $path $key) }}{{ end -}}
+  {{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "sklearn-kserve.authChecks" -}}
