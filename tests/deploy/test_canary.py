@@ -197,4 +197,6 @@ def test_the_notes_say_what_the_canary_gets_and_how_to_go_on() -> None:
 
 
 def test_the_notes_say_how_to_begin() -> None:
-    assert "--set canary.enabled=true,canary.model=penguins,canary.storageUri=URI" in files()["NOTES.txt"]
+    routed = "--set canary.enabled=true,canary.model=penguins,canary.storageUri=URI"
+    assert routed in files({"route": {"enabled": True}})["NOTES.txt"]
+    assert routed.replace("canary", "route.enabled=true,route.domain=DOMAIN,canary", 1) in files()["NOTES.txt"]

@@ -211,4 +211,4 @@ def test_what_would_watch_nothing_is_refused(values: dict[str, Any], sentence: s
 
 def test_the_notes_say_how_to_have_it_watched_until_it_is() -> None:
     assert "--set monitoring.rules=true" in files()["NOTES.txt"]
-    assert "monitoring" not in files(values_of("monitoring"))["NOTES.txt"]
+    assert "monitoring.rules" not in files(values_of("monitoring"))["NOTES.txt"]

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import yaml
 import model
 from model.server import STOP_WITHIN_SECONDS
 from model.settings import Settings
+from tests.deploy.matrix import put
 from tests.deploy.rendering import (
     CASES,
     CHART,
@@ -265,6 +268,13 @@ def test_a_new_chart_version_does_not_restart_pods() -> None:
 
 # --- notes
 
+FILLED_IN = {
+    "URI": "s3://models/next",
+    "DOMAIN": "models.example.com",
+    "ISSUER": "https://login.example.com",
+    "SECRET": "metrics-key",
+}
+
 
 def test_the_notes_ask_the_model_that_is_served() -> None:
     notes = files()["NOTES.txt"]
@@ -272,6 +282,34 @@ def test_the_notes_ask_the_model_that_is_served() -> None:
     assert json.loads(row)["island"] == "Dream"
     assert "kubectl --namespace ml wait --for=condition=Ready --timeout=10m inferenceservice/penguins" in notes
     assert "WARNING" not in notes
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_the_notes_say_to_turn_on_can_be_turned_on(case: str) -> None:
+    commands = re.findall(r"^  helm upgrade .*", files(values_of(case))["NOTES.txt"], re.MULTILINE)
+    for command in commands:
+        values = values_of(case)
+        words = shlex.split(re.sub(r"(?<==)[A-Z]+\b", lambda name: FILLED_IN[name[0]], command), comments=True)
+        for assignments in [words[at + 1] for at, word in enumerate(words) if word.startswith("--set")]:
+            # `a.b=c,d.e=f`, or one `a[0].b={c,d}`.
+            for each in [assignments] if "{" in assignments else assignments.split(","):
+                path, _, value = each.partition("=")
+                if "[0]." in path:
+                    path, _, field = path.partition("[0].")
+                    values = put(values, path, [{field: value.strip("{}").split(",")}])
+                else:
+                    values = put(values, path, yaml.safe_load(value) if value.isalnum() else value)
+        assert objects(values)
+    assert any("restarted" in command for command in commands)
+
+
+def test_the_notes_say_how_to_turn_on_whatever_is_off() -> None:
+    notes = files()["NOTES.txt"]
+    assert [
+        name
+        for name in ("auth.enabled", "canary.enabled", "autoscaling.class", "monitoring.rules", "monitoring.podMonitor")
+        if not re.search(rf"--set (\S+,)?{name}=", notes)
+    ] == []
 
 
 def test_the_notes_warn_of_requests_that_a_rollout_would_cut() -> None:
