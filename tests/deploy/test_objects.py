@@ -247,9 +247,18 @@ def test_the_network_is_closed_but_for_what_is_named() -> None:
     assert all(rule["from"] for rule in spec["ingress"])
 
 
-def test_only_a_model_from_a_store_is_let_out_to_it() -> None:
-    (policy,) = of_kind("NetworkPolicy", STORED).values()
-    assert [ports(rule) for rule in policy["spec"]["egress"]] == [{53}, {443}]
+@pytest.mark.parametrize(
+    ("uri", "out"),
+    [
+        ("s3://models/iris", [{53}, {443}]),
+        ("https://models.example.com/iris.tar.gz", [{53}, {443}]),
+        ("pvc://models/iris", [{53}]),
+        ("oci://registry.example.com/iris:1", [{53}]),
+    ],
+)
+def test_only_a_model_from_a_store_is_let_out_to_it(uri: str, out: list[set[int]]) -> None:
+    (policy,) = of_kind("NetworkPolicy", {"models": [{"name": "iris", "storageUri": uri}]}).values()
+    assert [ports(rule) for rule in policy["spec"]["egress"]] == out
 
 
 def test_the_test_pods_may_call_the_servers() -> None:
