@@ -10,7 +10,7 @@ from helm_python import HelmError
 
 from model.metrics import SECONDS
 from tests.deploy.promql import DASHBOARDS, MONITORING, alerts, exported, faults, recorded
-from tests.deploy.rendering import CHART, ROOT, Object, container, files, of_kind, predictor, values_of
+from tests.deploy.rendering import Object, container, files, of_kind, predictor, values_of
 
 KINDS = ("PodMonitor", "PrometheusRule", "ConfigMap")
 
@@ -62,14 +62,6 @@ def test_the_rules_are_those_of_the_file_about_this_release() -> None:
 
 def test_what_prometheus_fills_in_is_left_to_it() -> None:
     assert watched()["SklearnKserveModelOld"]["annotations"]["summary"].startswith('Model "{{ $labels.model }}"')
-
-
-@pytest.mark.parametrize("page", ["docs/runbook.md", "docs/monitoring/README.md"])
-def test_the_values_that_the_pages_name_are_the_charts(page: str) -> None:
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    named = re.findall(r"\b(monitoring|networkPolicy|pod|resources|canary)\.(\w+)", (ROOT / page).read_text())
-    assert len(named) > 3
-    assert [f"{block}.{name}" for block, name in named if name not in {*values[block], "md", "yaml"}] == []
 
 
 @pytest.mark.parametrize("seconds", SECONDS)

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from helm import readme
 from model.settings import Settings
 from tests.deploy.matrix import DEFAULTS, LEAVES, SCHEMA, get, mixtures, others, put
-from tests.deploy.rendering import CASES, CHART, faults, files, objects, predictor, values_of
+from tests.deploy.rendering import CASES, CHART, ROOT, faults, files, objects, predictor, values_of
+from tests.docs.pages import pages
 
 CHART_DECIDES = {
     *("model_dir", "model_name", "model_root", "default_model"),
@@ -104,6 +105,22 @@ def test_any_mixture_of_values_is_valid_or_refused_in_a_sentence(values: dict[st
     assert [fault for each in rendered for fault in faults(each)] == []
     names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered]
     assert len(set(names)) == len(names)
+
+
+def test_what_pages_refusals_and_findings_name_are_values() -> None:
+    known = {block: set(values) for block, values in DEFAULTS.items() if isinstance(values, dict)}
+    known["settings"] = set(Settings.model_fields)
+    value = re.compile(rf"(?<![\w./-])({'|'.join(known)})\.(?!md\b)([a-z]\w*)")
+    checks = (CHART / "templates" / "_checks.tpl").read_text()
+    texts = [page.read_text() for page in pages()] + re.findall(r'fail (?:\(printf )?"([^"]+)"', checks)
+    texts += [
+        text
+        for path in (ROOT / "rollout").rglob("*.py")
+        for text in re.findall(r'f?"([^"]+; [^"]+\.)"', path.read_text())
+    ]
+    named = {match for text in texts for match in value.findall(text)}
+    assert len(named) > 60
+    assert {f"{block}.{name}" for block, name in named if name not in known[block]} == set()
 
 
 @pytest.mark.parametrize("path", LEAVES)

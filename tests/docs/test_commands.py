@@ -9,13 +9,13 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.rendering import CASES, ROOT, files, values_of
+from tests.docs.pages import pages
 
 KUBECTL = Path(sys.executable).with_name("kubectl")
 BINARIES = ROOT / "var" / "tools"
@@ -32,13 +32,6 @@ IN_PLACE = {
 NOT_THERE = ("connection refused", "was refused", "cluster unreachable")
 MENTIONED = re.compile(r"(helm|kubectl)( rollout)?( ([\w-]+|apply -[kf]))?")
 """What is said about a command, and is none: its name, or as much of it as tells which is meant."""
-
-
-def pages() -> Iterator[Path]:
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in listed.stdout.split():
-        if not name.startswith(("docs/adr/", "CHANGELOG")):
-            yield ROOT / name
 
 
 @cache
