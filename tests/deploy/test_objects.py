@@ -293,11 +293,12 @@ def test_the_notes_ask_the_model_that_is_served() -> None:
     assert "WARNING" not in notes
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, "others"])
 def test_what_the_notes_say_to_turn_on_can_be_turned_on(case: str) -> None:
-    commands = re.findall(r"^  helm upgrade .*", files(values_of(case))["NOTES.txt"], re.MULTILINE)
+    given = {"models": values_of("other-runtimes")["models"][1:]} if case == "others" else values_of(case)
+    commands = re.findall(r"^  helm upgrade .*", files(given)["NOTES.txt"], re.MULTILINE)
     for command in commands:
-        values = values_of(case)
+        values = given
         words = shlex.split(re.sub(r"(?<==)[A-Z]+\b", lambda name: FILLED_IN[name[0]], command), comments=True)
         for assignments in [words[at + 1] for at, word in enumerate(words) if word.startswith("--set")]:
             # `a.b=c,d.e=f`, or one `a[0].b={c,d}`.
