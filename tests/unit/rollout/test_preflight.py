@@ -133,13 +133,21 @@ def test_a_kind_of_the_cluster_is_asked_about_in_the_cluster(preflight: Prefligh
     assert "clusterservingruntimes.serving.kserve.io in the cluster" in message
 
 
-def test_what_admission_refuses_is_said_in_its_words(preflight: Preflight, cluster: ApiServer) -> None:
-    cluster.refused["InferenceService"] = (400, 'admission webhook "inferenceservice.kserve" denied the request: no')
+@pytest.mark.parametrize("status", [400, 403])  # KServe's own webhooks answer 403
+def test_what_admission_refuses_is_said_in_its_words(preflight: Preflight, cluster: ApiServer, status: int) -> None:
+    cluster.refused["InferenceService"] = (status, 'admission webhook "inferenceservice.kserve" denied the request: no')
     message = preflight().only("missing", "admission")
     assert (
         message
         == 'InferenceService penguins would be refused: admission webhook "inferenceservice.kserve" denied the request: no.'
     )
+
+
+def test_what_only_the_dry_run_says_of_the_callers_rights_is_no_refusal_of_the_object(
+    preflight: Preflight, cluster: ApiServer
+) -> None:
+    cluster.refused["InferenceService"] = (403, 'inferenceservices is forbidden: User "dev" cannot create resource')
+    assert 'User "dev" cannot create resource' in preflight().only("unknown", "admission")
 
 
 def test_what_the_caller_may_not_write_is_not_tried(preflight: Preflight, cluster: ApiServer) -> None:
