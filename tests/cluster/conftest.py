@@ -1,5 +1,6 @@
 """The cluster that the tests run on: this machine's own, or the one that KUBECONFIG names."""
 
+import json
 import os
 import re
 import socket
@@ -11,12 +12,13 @@ from typing import Final
 import pytest
 
 from tests.cluster.harness import istio, own
-from tests.cluster.harness.cluster import Cluster, CommandFailed, Namespace
+from tests.cluster.harness.cluster import Cluster, CommandFailed, Namespace, Object, made
 from tests.cluster.harness.node import Node
+from tests.cluster.harness.objects import of_file
 from tests.cluster.harness.tools import packaged
 from tests.cluster.harness.waiting import until
+from tests.deploy.record_schemas import SOURCES, directory
 
-_RESTRICTED: Final = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
 _TIMEOUT_SECONDS: Final = 600
 
 
@@ -54,15 +56,32 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def namespace(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Namespace]:
-    """A namespace for the tests of a module, in which Pod Security admits nothing but restricted pods."""
-    name = request.path.stem.replace("_", "-")
-    metadata = {"name": name, "labels": _RESTRICTED}
-    cluster.kubectl("delete", "namespace", name, "--ignore-not-found")
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    # Pods are refused before it has one.
-    cluster.kubectl("wait", "--for=create", f"--namespace={name}", "serviceaccount/default")
-    yield Namespace(cluster, name)
-    cluster.kubectl("delete", "namespace", name)
+    """A namespace for the tests of a module; Pod Security admits restricted pods alone, unless the module says POD_SECURITY."""
+    level = getattr(request.module, "POD_SECURITY", "restricted")
+    with made(cluster, request.path.stem.replace("_", "-"), level) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def definitions(cluster: Cluster) -> Iterator[None]:
+    """The CRDs of operators that the chart writes for and that do not run here."""
+    present = set(cluster.kubectl("get", "crds", "--output=name").split())
+    missing = [
+        found
+        for module, files in SOURCES.items()
+        for file in files
+        for found in of_file(directory(module) / file)
+        if found["kind"] == "CustomResourceDefinition" and _named(found) not in present
+    ]
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": missing})
+    cluster.kubectl("apply", "--server-side", "--filename=-", stdin=listed)
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *map(_named, missing))
+    yield
+    cluster.kubectl("delete", *map(_named, missing))
+
+
+def _named(definition: Object) -> str:
+    return f"customresourcedefinition.apiextensions.k8s.io/{definition['metadata']['name']}"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,29 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.harness.cluster import Cluster, CommandFailed, Namespace, Object
-from tests.cluster.harness.objects import of_file
-from tests.deploy.record_schemas import SOURCES, directory
 from tests.deploy.rendering import CASES, objects, values_of
 
 Paths = dict[tuple[str, str], str]
-
-
-@pytest.fixture(scope="module")
-def definitions(cluster: Cluster) -> Iterator[None]:
-    """The CRDs of operators that the chart writes for and that do not run here."""
-    present = set(cluster.kubectl("get", "crds", "--output=name").split())
-    missing = [
-        found
-        for module, files in SOURCES.items()
-        for file in files
-        for found in of_file(directory(module) / file)
-        if found["kind"] == "CustomResourceDefinition" and _named(found) not in present
-    ]
-    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": missing})
-    cluster.kubectl("apply", "--server-side", "--filename=-", stdin=listed)
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *map(_named, missing))
-    yield
-    cluster.kubectl("delete", *map(_named, missing))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +58,3 @@ def _dry_run(cluster: Cluster, paths: Paths, found: Object) -> None:
     path = paths[found["apiVersion"], found["kind"]].format(namespace=found["metadata"].get("namespace"))
     query = "?dryRun=All&fieldValidation=Strict"
     cluster.kubectl("create", f"--raw={path}{query}", "--filename=-", stdin=json.dumps(found))
-
-
-def _named(definition: Object) -> str:
-    return f"customresourcedefinition.apiextensions.k8s.io/{definition['metadata']['name']}"

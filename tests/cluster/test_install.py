@@ -1,7 +1,6 @@
 """The chart with its default values: what a user has after `helm install`, and what is left after `helm uninstall`."""
 
 import base64
-import importlib
 import io
 from collections.abc import Iterator
 from typing import Any, Final
@@ -9,14 +8,13 @@ from typing import Any, Final
 import httpx
 import joblib
 import numpy as np
-import palmerpenguins
 import pandas as pd
 import pytest
 
 from tests.cluster.harness.cluster import Cluster, Namespace, Object
 from tests.cluster.harness.waiting import until
+from tests.cluster.penguins import CLIENTS, MODEL, birds, datatype, species
 
-MODEL: Final = "penguins"
 _READ: Final = """
 import base64, pathlib, sys
 [file] = pathlib.Path("/models/penguins").glob("*/model.joblib")
@@ -46,8 +44,7 @@ def pod(namespace: Namespace, release: str) -> str:
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    birds = palmerpenguins.load_penguins().drop(columns=["species", "year"])
-    return birds[::10]  # with missing values among them
+    return birds()
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +59,7 @@ def test_rest_answers_equal_scikit_learns(
     cluster: Cluster, namespace: Namespace, rows: pd.DataFrame, y: list[str]
 ) -> None:
     columns = [
-        {"name": name, "shape": [len(rows)], "datatype": _datatype(rows[name]), "data": _values(rows[name])}
+        {"name": name, "shape": [len(rows)], "datatype": datatype(rows[name]), "data": _values(rows[name])}
         for name in rows.columns
     ]
     answer = httpx.post(
@@ -75,28 +72,12 @@ def test_rest_answers_equal_scikit_learns(
     assert answer.json()["model_version"] == "1"
 
 
-@pytest.mark.parametrize("protocol", ["http", "grpc"])
+@pytest.mark.parametrize("protocol", CLIENTS)
 def test_tritons_clients_are_answered_as_scikit_learn_does(
     protocol: str, cluster: Cluster, namespace: Namespace, rows: pd.DataFrame, y: list[str]
 ) -> None:
-    # Here, for KServe's client describes the same messages: one process can't have both.
-    triton: Any = importlib.import_module(f"tritonclient.{protocol}")
     whole = rows.notna().all(axis=1).to_numpy()
-    inputs = []
-    for name in rows.columns:
-        values = rows[name][whole]
-        inputs.append(triton.InferInput(name, [len(values)], _datatype(values)))
-        inputs[-1].set_data_from_numpy(values.to_numpy(object if _datatype(values) == "BYTES" else np.float64))
-    host = namespace.host(MODEL)
-    if protocol == "http":
-        with triton.InferenceServerClient(cluster.gateway) as client:
-            said = client.infer(MODEL, inputs, headers={"Host": host})
-    else:
-        with triton.InferenceServerClient(cluster.gateway, channel_args=[("grpc.default_authority", host)]) as client:
-            said = client.infer(MODEL, inputs)
-    [output] = said.get_response()["outputs"] if isinstance(said.get_response(), dict) else said.get_response().outputs
-    answered = said.as_numpy(output["name"] if isinstance(output, dict) else output.name)
-    assert [value.decode() for value in answered] == np.asarray(y)[whole].tolist()
+    assert species(protocol, cluster, namespace.host(MODEL), rows[whole]) == np.asarray(y)[whole].tolist()
 
 
 def test_a_host_that_no_model_has_is_unknown(cluster: Cluster) -> None:
@@ -162,10 +143,6 @@ def _arguments(namespace: Namespace) -> list[str]:
     [pod] = _pods(namespace)
     arguments: list[str] = pod["spec"]["containers"][0]["args"]
     return arguments
-
-
-def _datatype(values: "pd.Series[Any]") -> str:
-    return "FP64" if pd.api.types.is_numeric_dtype(values) else "BYTES"
 
 
 def _values(values: "pd.Series[Any]") -> list[Any]:

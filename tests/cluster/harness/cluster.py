@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -146,3 +147,15 @@ class Namespace:
     def python(self, pod: str, code: str, *args: str) -> str:
         """Run Python in a pod's server container."""
         return self.kubectl("exec", pod, "--container=kserve-container", "--", "python", "-c", code, *args)
+
+
+@contextmanager
+def made(cluster: Cluster, name: str, level: str = "restricted") -> Iterator[Namespace]:
+    """Make a namespace that has a level of Pod Security, for as long as the context lasts."""
+    labels = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}
+    cluster.kubectl("delete", "namespace", name, "--ignore-not-found")
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    # Pods are refused before it has one.
+    cluster.kubectl("wait", "--for=create", f"--namespace={name}", "serviceaccount/default")
+    yield Namespace(cluster, name)
+    cluster.kubectl("delete", "namespace", name)
