@@ -201,7 +201,7 @@ lock: install ## Resolve requirements/ anew (UPGRADE=1: to the newest versions a
 	$(LOCK) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
 	for alone in checkov go; do $(LOCK) --group $$alone -o requirements/$$alone.txt; done
 	$(LOCK) --group bootstrap -c requirements/dev.txt -o requirements/uv.txt
-	for wanted in benchmarks/peers/*/requirements.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt; done
+	for wanted in benchmarks/peers/*/requirements.in tests/cluster/images/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt; done
 
 .PHONY: audit
 audit: install ## Ask the vulnerability database about what the image installs (needs the network)

@@ -28,9 +28,10 @@ def published(namespace: Namespace, name: str, versions: int = 2) -> None:
     Afterwards ``pvc://models/<name>/<version>`` is an artifact.
     """
     namespace.apply(_claim(namespace))
-    pod = _pod(f"publish-{name}", [_PUBLISH, name, str(versions)])
-    namespace.apply(pod)
-    named = f"pod/{pod['metadata']['name']}"
+    publisher = pod(f"publish-{name}", server(), CLAIM)
+    publisher["spec"]["containers"][0]["command"] = ["python", "-c", _PUBLISH, name, str(versions)]
+    namespace.apply(publisher)
+    named = f"pod/{publisher['metadata']['name']}"
 
     def phase() -> str:
         said: str = namespace.get(named)["status"]["phase"]
@@ -50,7 +51,13 @@ def _claim(namespace: Namespace) -> Object:
     }
 
 
-def _pod(name: str, arguments: list[str]) -> Object:
+def pod(name: str, image: str, claim: str = "") -> Object:
+    """Return a pod as Pod Security's `restricted` takes it; the claim, if there is to be one, is at /models."""
+    volumes: list[Object] = [{"name": "tmp", "emptyDir": {}}]
+    mounts = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108
+    if claim:
+        volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": claim}})
+        mounts.append({"name": "models", "mountPath": "/models"})
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -67,23 +74,19 @@ def _pod(name: str, arguments: list[str]) -> Object:
             },
             "containers": [
                 {
-                    "name": "publish",
-                    "image": server(),
-                    "command": ["python", "-c", *arguments],
+                    "name": "main",
+                    "image": image,
                     "securityContext": {
                         "allowPrivilegeEscalation": False,
                         "capabilities": {"drop": ["ALL"]},
                         "readOnlyRootFilesystem": True,
                     },
-                    "volumeMounts": [{"name": "models", "mountPath": "/models"}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108,
+                    "volumeMounts": mounts,
                 }
             ],
-            "volumes": [
-                {"name": "models", "persistentVolumeClaim": {"claimName": CLAIM}},
-                {"name": "tmp", "emptyDir": {}},
-            ],
+            "volumes": volumes,
         },
     }
 
 
-__all__ = ["CLAIM", "published"]
+__all__ = ["CLAIM", "pod", "published"]

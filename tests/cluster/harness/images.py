@@ -14,10 +14,13 @@ from typing import Final
 import envoy
 import yaml
 
-from tests.cluster.harness import containerd, istio
+from tests.cluster.harness import containerd, istio, kserve
 from tests.cluster.harness.node import ROOT, Node
 from tests.cluster.harness.tools import CACHE, built, source_of
 
+S3: Final = "sklearn-kserve.test/s3:1"
+"""A server of S3, for tests to run in a pod."""
+_ENTRYPOINT: Final = "python/storage-initializer/scripts/initializer-entrypoint"
 _HERE: Final = Path(__file__).resolve().parents[1] / "images"
 _SUITE: Final = "bookworm"
 # Python is what the base's name promises, the rest what its image has besides.
@@ -40,9 +43,17 @@ def archives(node: Node) -> list[Path]:
         context = Path(temporary)
         _copy(context, built("pause") / "pause", built("istio") / "pilot-agent", _envoy())
         _copy(context, source_of("istio", "istio.io/istio") / "tools/packaging/common/envoy_bootstrap.json")
+        _copy(context, source_of("kserve", "github.com/kserve/kserve") / _ENTRYPOINT, *_HERE.glob("*.txt"))
         return [
             _build(node, containerd.PAUSE_IMAGE, _HERE / "pause.Dockerfile", context),
-            _build(node, istio.PROXY_IMAGE, _HERE / "proxyv2.Dockerfile", context, f"--build-arg=BASE={base}"),
+            *(
+                _build(node, name, _HERE / dockerfile, context, f"--build-arg=BASE={base}")
+                for name, dockerfile in (
+                    (istio.PROXY_IMAGE, "proxyv2.Dockerfile"),
+                    (kserve.STORAGE_IMAGE, "storage-initializer.Dockerfile"),
+                    (S3, "s3.Dockerfile"),
+                )
+            ),
             _build(node, server(), ROOT / "Dockerfile", ROOT),
         ]
 

@@ -13,6 +13,8 @@ from tests.cluster.harness.tools import built, source_of
 
 NAMESPACE: Final = "kserve"
 DOMAIN: Final = "example.com"
+STORAGE_IMAGE: Final = "docker.io/kserve/storage-initializer:v0.20.0"
+"""The image that the ClusterStorageContainer of KServe's chart names."""
 _PROBES: Final = 8082
 _POD_ONLY: Final = ("Certificate", "Deployment", "Issuer")
 _SETTINGS: Final[dict[str, Object]] = {
