@@ -1,6 +1,5 @@
 """Tokens at Istio's Gateway: who is let through to which model, over both protocols, and while keys change."""
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -8,35 +7,26 @@ from typing import Any, Final
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 
+from tests.cluster import tokens
 from tests.cluster.asking import PROTOCOLS, Caller, Protocol, Steadily
 from tests.cluster.harness.cluster import Cluster, Namespace
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, published
+from tests.cluster.tokens import AUDIENCE, ISSUER, Key
 
-ISSUER: Final = "https://login.example.com"
-AUDIENCE: Final = "models.example.com"
 OPEN, CLOSED = "numbers", "others"
 """The model that a group may ask, and one that is not in any rule of the group's."""
 
-Key = rsa.RSAPrivateKey
 OK, UNKNOWN, DENIED = ("1", "1"), ("401", "UNAUTHENTICATED"), ("403", "PERMISSION_DENIED")
 
 
-def key() -> Key:
-    """Return a key of an issuer's."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-KEY, OTHER_KEY = key(), key()
+KEY, OTHER_KEY = tokens.key(), tokens.key()
 
 
 def token(key: Key = KEY, **claims: Any) -> str:
-    """Return a token that lets through, but for the claims that are said; None leaves one out."""
-    usual = {"iss": ISSUER, "sub": "alice", "aud": AUDIENCE, "exp": int(time.time()) + 600, "groups": ["risk"]}
-    return jwt.encode({name: value for name, value in (usual | claims).items() if value is not None}, key, "RS256")
+    """Return a token that lets through, but for the claims that are said."""
+    return tokens.token(key, **claims)
 
 
 def values(*keys: Key) -> dict[str, Any]:
@@ -48,7 +38,7 @@ def values(*keys: Key) -> dict[str, Any]:
             "enabled": True,
             "issuer": ISSUER,
             "audiences": [AUDIENCE],
-            "jwks": json.dumps({"keys": [RSAAlgorithm.to_jwk(each.public_key(), as_dict=True) for each in keys]}),
+            "jwks": tokens.jwks(*keys),
             "allow": [{"models": [OPEN], "claims": {"groups": ["risk", "pricing"]}}],
             # Sidecars need a container that `restricted` admits in no namespace.
             "pods": False,

@@ -171,7 +171,7 @@ def test_probes_ask_what_the_server_answers() -> None:
 
 
 def test_rest_comes_first_and_grpc_has_a_name_that_means_http2() -> None:
-    assert [(port["name"], port["containerPort"]) for port in container()["ports"]] == [("http1", 8080), ("grpc", 8081)]
+    assert [(port["name"], port["containerPort"]) for port in container()["ports"]] == [("http", 8080), ("grpc", 8081)]
     knative = {"mode": "Knative", **STORED}
     assert [port["name"] for port in container(knative, "iris")["ports"]] == ["http1"]
 

@@ -62,7 +62,8 @@ env:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 ports:
-  - name: http1
+  # By the name Istio knows the protocol, and need not guess it; Knative asks for another.
+  - name: {{ ternary "http1" "http" $knative }}
     containerPort: 8080
     protocol: TCP
   {{- if not $knative }}
