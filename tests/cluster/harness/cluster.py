@@ -119,8 +119,13 @@ class Namespace:
         until("KServe has seen the release", lambda: self._follow(models), timeout_seconds)
         for name in models:
             self.kubectl("rollout", "status", timeout, f"deployment/{name}-predictor")
-        if models:
-            self.kubectl("wait", "--for=condition=Ready", timeout, "isvc", "--all")
+        # Nor by `kubectl wait`, which takes that generation for the model's own.
+        until("every model is ready", self._ready, timeout_seconds)
+
+    def _ready(self) -> bool:
+        """Whether each model says that it is ready."""
+        states = [found.get("status", {}).get("conditions", []) for found in self.get("isvc")["items"]]
+        return all(any(each["type"] == "Ready" and each["status"] == "True" for each in state) for state in states)
 
     def _follow(self, predictors: Mapping[str, Object]) -> bool:
         """Whether there is a Deployment for each predictor, made of what it says by now."""
