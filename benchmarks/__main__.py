@@ -1,4 +1,4 @@
-"""The commands: ``run``, ``report``, the sweeps, and ``profile``."""
+"""The commands: ``run``, ``report``, the sweeps, ``profile`` and ``drift``."""
 
 import sys
 

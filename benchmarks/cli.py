@@ -9,6 +9,7 @@ from typing import Final
 
 from benchmarks.candidates import ENVIRONMENTS, HOME, REPOSITORY, Candidate, candidates
 from benchmarks.chart import svg
+from benchmarks.drift import THRESHOLD, every
 from benchmarks.errors import Void
 from benchmarks.load import missing_tools
 from benchmarks.models import MODELS, publish_own, sample
@@ -73,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("--rows", type=int, default=1)
     profile.add_argument("--repetitions", type=int, default=3000)
     profile.set_defaults(command=_profile)
+    drift = commands.add_parser("drift", help="how often chance alone looks like drift, and how often drift does")
+    drift.add_argument("--draws", type=int, default=10_000, help="of each kind")
+    drift.set_defaults(command=_drift)
     report = commands.add_parser("report", help="write the table and the chart of kept figures into docs")
     report.add_argument("file", type=Path)
     report.set_defaults(command=_report)
@@ -128,6 +132,31 @@ def _profile(args: argparse.Namespace) -> None:
         stages = profile(root, model, v2("rest", model, sample(args.rows)), args.repetitions)
         cells = [(stage.name, f"{stage.microseconds:,.1f}") for stage in stages]
         sys.stdout.write(f"{model}, {args.rows} row(s)\n\n{markdown(('stage', 'µs'), cells)}\n\n")
+
+
+def _drift(args: argparse.Namespace) -> None:
+    heads = (
+        "moved by (standard deviations)",
+        "sample",
+        "rows",
+        "median PSI",
+        "highest",
+        "median KS",
+        f"PSI > {THRESHOLD}",
+    )
+    cells = [
+        (
+            f"{found.shift:g}",
+            f"{found.sample:,}",
+            f"{found.served:,}",
+            f"{found.median:.3f}",
+            f"{found.highest:.3f}",
+            f"{found.ks:.3f}",
+            f"{found.rate:.2%}",
+        )
+        for found in every(args.draws)
+    ]
+    sys.stdout.write(markdown(heads, cells) + "\n")
 
 
 def _check_tools() -> None:

@@ -85,7 +85,7 @@ class Server:
         self._group: Group = Alone() if link is None else link
         self._stop = asyncio.Event()
         self._signal = 0
-        self._metrics = Metrics()
+        self._metrics = Metrics(settings.drift_half_life_seconds)
         self._startup = Startup(settings, self._metrics, self._group)
         self._repository = self._startup.repository
         self._threads = Threads(share(settings.workers, settings.threads))
@@ -116,12 +116,14 @@ class Server:
         self._handle_signals()
         await self._group.join(self)
         beginning = asyncio.create_task(self._begin())
+        counting = asyncio.create_task(self._metrics.drift.run())
         stop = asyncio.create_task(self._stop.wait())
         await asyncio.wait((beginning, stop), return_when=asyncio.FIRST_COMPLETED)
         if beginning.done():
             beginning.result()
         await stop
         beginning.cancel()
+        counting.cancel()
         await self._drain()
 
     def ready_models(self) -> list[str]:

@@ -18,6 +18,7 @@ from pydantic import (
 from model.artifact.digest import content
 from model.artifact.names import is_file_name, is_model_name
 from model.codec.json_tensor import tensor_from_json
+from model.drift import Profile
 from model.engine.record import EngineRecord
 from model.errors import InvalidInput, UntrustedArtifact
 from model.signature import Signature
@@ -158,6 +159,8 @@ class Manifest(_Part):
     golden : Golden
     engine : EngineRecord or None
         What answers in scikit-learn's place, or why nothing does; None where nobody has looked for it.
+    profile : Profile or None
+        What the sample looks like, for drift to be seen; None where it is too small, and of older versions.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -173,6 +176,7 @@ class Manifest(_Part):
     metrics: dict[str, FiniteFloat]
     golden: Golden
     engine: EngineRecord | None = None
+    profile: Profile | None = None
 
     @model_validator(mode="after")
     def _vouches_for_what_runs(self) -> Self:

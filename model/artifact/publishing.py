@@ -19,6 +19,7 @@ from model.artifact.modules import required_modules
 from model.artifact.names import check_model_name, is_file_name
 from model.artifact.networks import record_golden_rows
 from model.artifact.pins import current_environment
+from model.artifact.profiling import record_profile
 from model.artifact.sampling import record_golden, sample_tensors
 from model.artifact.seal import SIGNATURE_FILE
 from model.artifact.signing import make_signature
@@ -62,7 +63,8 @@ def publish(
     estimator : fitted estimator
         Any object with ``predict``, ``transform`` or another of scikit-learn's methods.
     sample : DataFrame or ndarray of shape (n_samples, n_features), or sequence of str
-        Rows of its input, a few hundred if there are so many: the signature and the golden rows are read from them.
+        Rows of its input, a few hundred if there are so many: the signature, the golden rows and the profile that
+        drift is told by are read from them.
     name : str
         Of the model.
     root : Path
@@ -94,7 +96,8 @@ def publish(
     beside = _checked_files(extra_files or {})
     signature = infer_signature(estimator, sample)
     golden = record_golden(estimator, signature, sample)
-    found = find_engine(estimator, signature, sample_tensors(signature, sample), golden) if accelerate else None
+    rows = sample_tensors(signature, sample)
+    found = find_engine(estimator, signature, rows, golden) if accelerate else None
     file = f"model.{file_format}"
     files = {each: _bytes(content) for each, content in beside.items()} | {
         file: partial(write_estimator, estimator, file_format)
@@ -109,6 +112,7 @@ def publish(
         metrics=checked_metrics(metrics or {}),
         golden=golden,
         engine=found.record if found else None,
+        profile=record_profile(estimator, signature, rows),
         estimator=EstimatorFile(class_=_full_name(estimator), file=file, format=file_format),
     )
     return _published(root, name, files, describe, private_key, check=_survives)

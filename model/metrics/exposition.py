@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from model.drift import Drift, Profile
 from model.errors import (
     DeadlineExceeded,
     NotReady,
@@ -21,9 +22,9 @@ from model.errors import (
     TooLarge,
     Unauthenticated,
 )
-from model.metrics.families import model_families, request_families, server_families
+from model.metrics.families import drift_families, model_families, request_families, server_families
 from model.metrics.series import Load, ModelSeries, ModelStatistics, RunMetrics, ServableMetrics, VersionSeries
-from model.metrics.snapshot import registry_of, snapshot_of, statistics_in
+from model.metrics.snapshot import drift_counts, page_of, registry_of, snapshot_of, statistics_in
 from model.workers.snapshot import Snapshot
 
 REASONS: Final[Mapping[type[ServingError], str]] = {
@@ -46,9 +47,20 @@ class Metrics(Collector):
 
     The registry is not prometheus_client's default one, in which the KServe SDK has metrics of the same names. Labels
     are bounded: models and versions come from the repository, never from a request.
+
+    Parameters
+    ----------
+    drift_half_life_seconds : float
+        See ``Drift``.
+
+    Attributes
+    ----------
+    drift : Drift
+        What is told from the counts of all processes, and so is no collector of the registry.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, drift_half_life_seconds: float = 0.0) -> None:
+        self.drift = Drift(drift_half_life_seconds)
         self._lock = threading.Lock()
         self._models: dict[str, ModelSeries] = {}
         self._versions: dict[tuple[str, str], VersionSeries] = {}
@@ -120,6 +132,7 @@ class Metrics(Collector):
         engine: str,
         verified: bool,
         created: float | None = None,
+        profile: Profile | None = None,
     ) -> None:
         """
         Tell that a version is now served, in place of what was there under its name.
@@ -137,7 +150,10 @@ class Metrics(Collector):
             Whether a manifest vouches for it.
         created : float or None
             When it was published, in seconds since the epoch; None where no manifest tells.
+        profile : Profile or None
+            What drift is told by.
         """
+        self.drift.watch(model, version, profile)
         with self._lock:
             series = self._version(model, version)
             series.info = {"sha256": sha256, "sklearn": sklearn, "engine": engine, "verified": str(verified).lower()}
@@ -162,6 +178,7 @@ class Metrics(Collector):
 
     def remove(self, model: str, version: str) -> None:
         """Drop the series of an unloaded version; a request still in flight counts into nothing."""
+        self.drift.forget(model, version)
         with self._lock:
             self._versions.pop((model, version), None)
             if all(name != model for name, _ in self._versions):
@@ -187,7 +204,7 @@ class Metrics(Collector):
         """Return all that is counted here as plain numbers, to be added to those of other processes."""
         with self._lock:
             statistics = [series.statistics() for series in self._versions.values() if series.info]
-        return snapshot_of(self._registry.collect(), statistics)
+        return snapshot_of(self._registry.collect(), statistics, self.drift)
 
     def page(self, accept: str | None = None, total: Snapshot | None = None) -> tuple[bytes, str]:
         """
@@ -206,7 +223,8 @@ class Metrics(Collector):
         content_type : str
             OpenMetrics where it is accepted, else the text format.
         """
-        registry = self._registry if total is None else registry_of(total)
+        told = drift_families(self.drift, drift_counts(self.drift, total))
+        registry = page_of(self._registry if total is None else registry_of(total), told)
         if accept is not None and _OPENMETRICS in accept.lower():
             body = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]  # no types upstream
             return body, openmetrics.CONTENT_TYPE_LATEST

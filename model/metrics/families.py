@@ -1,6 +1,7 @@
 """From what is counted to the families of metrics that Prometheus reads."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -10,6 +11,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
+from model.drift import MIN_ROWS, Drift, Ranges, ks, missing_ratio, out_of_range_ratio, psi
 from model.metrics.series import Histogram, Load, ModelSeries, VersionSeries
 
 _Labels = tuple[str, ...]
@@ -74,6 +76,34 @@ def server_families(load: Load, versions: Versions, rejected: Counts) -> Iterato
     yield depth
     yield GaugeMetricFamily("inference_queue_limit", "Requests that may wait for one model", value=load.queue_limit)
     yield _counter("inference_rejected", "Requests turned away", ("reason",), rejected)
+
+
+def drift_families(drift: Drift, counted: Mapping[tuple[str, str], Any]) -> Iterator[Metric]:
+    """Yield how far each version's input and answers are from its profile; nothing but the rows where those are few."""
+    labels = ("model", "version", "feature")
+    seen = GaugeMetricFamily("inference_drift_rows", "Rows that drift is told from", labels=labels[:2])
+    stability = GaugeMetricFamily("inference_drift_psi", "Population stability index", labels=labels)
+    distance = GaugeMetricFamily("inference_drift_ks", "Kolmogorov-Smirnov statistic", labels=labels)
+    missing = GaugeMetricFamily("inference_missing_ratio", "Share of rows without a value", labels=labels)
+    beyond = GaugeMetricFamily("inference_out_of_range_ratio", "Share of values unlike any published", labels=labels)
+    answers = GaugeMetricFamily("inference_prediction_drift_psi", "The same of predictions", labels=labels[:2])
+    for key, monitor in drift:
+        if key not in counted:
+            continue
+        rows, features, predictions = monitor.split(counted[key])
+        seen.add_metric(key, rows)
+        if rows >= MIN_ROWS:
+            for feature, counts in zip(monitor.profile.features, features, strict=True):
+                values = (*key, feature.name)
+                stability.add_metric(values, psi(feature.bins.counts, counts))
+                missing.add_metric(values, missing_ratio(counts))
+                if (share := out_of_range_ratio(feature.bins, counts)) is not None:
+                    beyond.add_metric(values, share)
+                if isinstance(feature.bins, Ranges) and (furthest := ks(feature.bins, counts)) is not None:
+                    distance.add_metric(values, furthest)
+        if monitor.profile.predictions is not None and predictions is not None and predictions.sum() >= MIN_ROWS:
+            answers.add_metric(key, psi(monitor.profile.predictions.counts, predictions))
+    yield from (seen, stability, distance, missing, beyond, answers)
 
 
 def _counter(name: str, text: str, labels: _Labels, counts: Counts) -> Metric:

@@ -148,6 +148,13 @@ class Schema(BaseModel):
         "above 25, let the cluster grant more than 30 s for the end.",
     )
 
+    drift_half_life_seconds: float = Field(
+        3600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds after which a request weighs half in what is told of drift, of versions with a profile; 0 watches none.",
+    )
+
     log_level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)] = Field(
         "info", description="The least that is logged."
     )

@@ -2,7 +2,8 @@
 What a process has counted, as plain numbers: taken apart from the processes, and added up over them.
 
 A snapshot is JSON: ``families`` by their names, each with ``type``, ``help`` and ``samples`` (values by the JSON of name
-and labels), and ``statistics`` (of the statistics extension) by the JSON of model and version.
+and labels), ``statistics`` (of the statistics extension) by the JSON of model and version, and ``drift`` (counts of the
+bins of a profile) by the JSON of those and of the profile's digest.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,7 @@ import orjson
 
 Snapshot = dict[str, Any]
 
-EMPTY: Final[Mapping[str, Any]] = {"number": 0, "families": {}, "statistics": {}}
+EMPTY: Final[Mapping[str, Any]] = {"number": 0, "families": {}, "statistics": {}, "drift": {}}
 _COUNTED: Final = frozenset({"counter", "histogram"})
 
 
@@ -30,17 +31,20 @@ def merge(snapshots: Iterable[Mapping[str, Any]]) -> Snapshot:
     """
     families: dict[str, Any] = {}
     statistics: dict[str, Any] = {}
+    drift: dict[str, list[float]] = {}
     for snapshot in snapshots:
         for name, family in snapshot["families"].items():
             known = families.setdefault(name, family | {"samples": {}})
             _merge_into(known["samples"], family["samples"], _rule(name, family["type"]))
         for key, counted in snapshot["statistics"].items():
             statistics[key] = _merged_statistics(statistics[key], counted) if key in statistics else counted
-    return {"families": families, "statistics": statistics}
+        for key, counts in snapshot.get("drift", {}).items():
+            drift[key] = list(map(_add, drift[key], counts)) if key in drift else counts
+    return {"families": families, "statistics": statistics, "drift": drift}
 
 
 def retained(snapshot: Mapping[str, Any]) -> Snapshot:
-    """Return what is left of a process when it has ended: counts, which never decrease; no gauges."""
+    """Return what is left of a process when it has ended: counts, which never decrease; no gauges, and no drift."""
     families = {name: family for name, family in snapshot["families"].items() if family["type"] in _COUNTED}
     return {"families": families, "statistics": snapshot["statistics"]}
 
