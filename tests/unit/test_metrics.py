@@ -8,13 +8,18 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from model.datatypes import Datatype
+from model.drift import Profile, Ranges
+from model.drift.profile import Feature
 from model.errors import InvalidInput, MethodNotAllowed, NotReady, Overloaded, ServingError, TooLarge
 from model.metrics import REASONS, SECONDS, Duration, Load, Metrics, ModelStatistics, ServableMetrics
+from model.tensors import Tensor
 from model.workers.roster import Roster
 from model.workers.snapshot import Snapshot, merge
 
@@ -22,15 +27,22 @@ ROOT = Path(__file__).resolve().parents[2]
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;q=0.3,*/*;q=0.2"
 VERSION = {"model": "penguins", "version": "3"}
 
+MASS = Ranges(edges=(0.0, 1.0, 2.0), counts=(0, 100, 100, 0, 0))
+PROFILE = Profile(width=1, features=(Feature(name="mass", position=0, bins=MASS),), predictions=MASS)
+
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
 
 @pytest.fixture
 def metrics() -> Metrics:
     """Metrics in which every family has a sample."""
-    metrics = Metrics()
+    metrics = Metrics(drift_half_life_seconds=3600.0)
+    about = {"sha256": "ab12", "sklearn": "1.9.0", "engine": "onnx", "verified": True, "created": 1.7e9}
     with metrics.loading("penguins"):
-        metrics.loaded("penguins", "3", sha256="ab12", sklearn="1.9.0", engine="onnx", verified=True, created=1.7e9)
+        metrics.loaded("penguins", "3", **about, profile=PROFILE)  # type: ignore[arg-type]  # of several types
+    ((_, monitor),) = metrics.drift
+    mass = Tensor("mass", Datatype.FP64, np.full(256, 0.5))
+    monitor.fold([([mass], [Tensor("predict", Datatype.FP64, mass.data)])] * 3)
     metrics.swapped("penguins", success=1)
     observe(metrics.of("penguins", "3", "rest"))
     metrics.runs("penguins", "3")(4)

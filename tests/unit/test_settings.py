@@ -56,6 +56,7 @@ DEFAULTS = {
     "timeout_keep_alive": 65,
     "grpc_max_connection_age": 300,
     "drain_seconds": 5.0,
+    "drift_half_life_seconds": 3600.0,
     "log_level": "info",
     "enable_latency_logging": False,
     "ignored": (),
@@ -101,6 +102,7 @@ OTHERS = {
     "timeout_keep_alive": "1",
     "grpc_max_connection_age": "1",
     "drain_seconds": "0",
+    "drift_half_life_seconds": "600",
     "log_level": "debug",
     "enable_latency_logging": "true",
 }
