@@ -36,7 +36,7 @@ Sample = tuple[str, frozenset[tuple[str, str]]]
 @pytest.fixture
 def metrics() -> Metrics:
     """Metrics in which every family has a sample."""
-    metrics = Metrics(drift_half_life_seconds=3600.0)
+    metrics = Metrics(drift_half_life_seconds=float("inf"))  # so that nothing changes by itself
     about = {"sha256": "ab12", "sklearn": "1.9.0", "engine": "onnx", "verified": True, "created": 1.7e9}
     with metrics.loading("penguins"):
         metrics.loaded("penguins", "3", **about, profile=PROFILE)  # type: ignore[arg-type]  # of several types
