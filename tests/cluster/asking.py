@@ -1,6 +1,7 @@
 """Clients of the Gateway, many requests at once, and what came back."""
 
 import itertools
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ import grpc
 import httpx
 
 from model.grpc import open_inference_pb2 as pb
-from tests.cluster.harness.cluster import Cluster
+from tests.cluster.harness.cluster import Cluster, Namespace
 
 Protocol = Literal["rest", "grpc"]
 PROTOCOLS: Final[tuple[Protocol, ...]] = ("rest", "grpc")
@@ -151,4 +152,11 @@ def share(answers: Mapping[str, int], answer: str) -> float:
     return answers.get(answer, 0) / sum(answers.values())
 
 
-__all__ = ["PROTOCOLS", "Caller", "Protocol", "Steadily", "share"]
+def answered(namespace: Namespace, pod: str) -> int:
+    """Return the requests that a server has answered, as its metrics say."""
+    code = "import urllib.request as u; print(u.urlopen('http://localhost:8080/metrics').read().decode())"
+    found = re.findall(r"^inference_requests_total\{.*\} (\S+)$", namespace.python(pod, code), re.MULTILINE)
+    return round(sum(map(float, found)))
+
+
+__all__ = ["PROTOCOLS", "Caller", "Protocol", "Steadily", "answered", "share"]

@@ -1,12 +1,11 @@
 """A canary by the release's own route, from a header for testers to its promotion, over both protocols."""
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
-from tests.cluster.asking import PROTOCOLS, Caller, Protocol, Steadily, share
+from tests.cluster.asking import PROTOCOLS, Caller, Protocol, Steadily, answered, share
 from tests.cluster.harness.cluster import Cluster, Namespace
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, published
@@ -112,8 +111,4 @@ def _is_by_chance(count: int, times: int, percent: int) -> bool:
 
 
 def _answered_by_canary(namespace: Namespace) -> int:
-    """Return the requests that the canary's pod has answered, as its metrics say."""
-    code = "import urllib.request as u; print(u.urlopen('http://localhost:8080/metrics').read().decode())"
-    text = namespace.python(f"deployment/{MODEL}-canary-predictor", code)
-    found = re.findall(r"^inference_requests_total\{.*\} (\S+)$", text, re.MULTILINE)
-    return round(sum(map(float, found)))
+    return answered(namespace, f"deployment/{MODEL}-canary-predictor")

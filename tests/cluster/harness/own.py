@@ -17,6 +17,7 @@ from tests.cluster.harness import (
     kserve,
     kube_proxy,
     kubelet,
+    metrics_server,
     network,
     pki,
     requirements,
@@ -43,8 +44,8 @@ _GROUND: Final[tuple[Part, ...]] = (network, pki)
 _PODS: Final[tuple[Part, ...]] = (containerd, images)
 _CONTROL_PLANE: Final[tuple[Part, ...]] = (etcd, apiserver, controller_manager, scheduler, coredns)
 _NODE: Final[tuple[Part, ...]] = (kubelet, kube_proxy)
-_PLATFORM: Final[tuple[Part, ...]] = (storage, kserve, istio)
-_PROGRAMS: Final = ("kubernetes", "coredns", "kserve", "istio", "pause", "helm4")
+_PLATFORM: Final[tuple[Part, ...]] = (storage, metrics_server, kserve, istio)
+_PROGRAMS: Final = ("kubernetes", "coredns", "metrics-server", "kserve", "istio", "pause", "helm4")
 _ALL: Final = (*_GROUND, *_PODS, *_CONTROL_PLANE, *_NODE, *_PLATFORM)
 
 
@@ -66,6 +67,8 @@ def up(node: Node) -> None:
         built(module)
     for directory in (node.state, node.logs):
         directory.mkdir(parents=True, exist_ok=True)
+    for log in node.logs.glob("*.log"):
+        log.unlink()
     try:
         _start(node)
     except BaseException:

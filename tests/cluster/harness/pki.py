@@ -6,6 +6,7 @@ from typing import Final
 from tests.certificates import Authority
 from tests.cluster.harness.network import API_SERVICE, NODE
 from tests.cluster.harness.node import Node
+from tests.cluster.harness.tools import packaged
 
 NODE_NAME: Final = "node"
 _LIFETIME_HOURS: Final = 24 * 30
@@ -40,7 +41,8 @@ def start(node: Node) -> None:
         authority.issue(certificate(node, name), key(node, name), name, hosts=hosts)
     for name, (user, groups) in _CLIENTS.items():
         authority.issue(certificate(node, name), key(node, name), user, organizations=groups, hosts=[])
-        node.write(f"kubeconfig/{name}", _kubeconfig(node, name))
+        credentials = {"client-certificate": str(certificate(node, name)), "client-key": str(key(node, name))}
+        node.write(f"kubeconfig/{name}", _kubeconfig(node, name, credentials))
     node.kubeconfig.write_text(kubeconfig(node, "admin").read_text())
     node.kubeconfig.chmod(0o600)
 
@@ -65,7 +67,22 @@ def kubeconfig(node: Node, name: str) -> Path:
     return node.state / "kubeconfig" / name
 
 
-def _kubeconfig(node: Node, name: str) -> dict[str, object]:
+def account(node: Node, namespace: str, name: str) -> Path:
+    """Write a kubeconfig by a token of a service account, for a process with the rights of that account."""
+    lifetime = f"--duration={_LIFETIME_HOURS}h"
+    token = node.run(
+        packaged("kubectl"),
+        f"--kubeconfig={node.kubeconfig}",
+        "create",
+        "token",
+        f"--namespace={namespace}",
+        lifetime,
+        name,
+    )
+    return node.write(f"kubeconfig/{name}", _kubeconfig(node, name, {"token": token.strip()}))
+
+
+def _kubeconfig(node: Node, name: str, credentials: dict[str, str]) -> dict[str, object]:
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -78,15 +95,7 @@ def _kubeconfig(node: Node, name: str) -> dict[str, object]:
                 },
             }
         ],
-        "users": [
-            {
-                "name": name,
-                "user": {
-                    "client-certificate": str(certificate(node, name)),
-                    "client-key": str(key(node, name)),
-                },
-            }
-        ],
+        "users": [{"name": name, "user": credentials}],
         "contexts": [{"name": "sklearn-kserve", "context": {"cluster": "sklearn-kserve", "user": name}}],
         "current-context": "sklearn-kserve",
     }
