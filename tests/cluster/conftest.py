@@ -54,6 +54,14 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
             own.down(node)
 
 
+@pytest.fixture(scope="session")
+def node(request: pytest.FixtureRequest, cluster: Cluster) -> Node:
+    """The node of the machine's own cluster, whose parts a test may end and start again."""
+    if request.config.getoption("--cluster", default="own") == "kubeconfig":
+        pytest.skip("The parts of a cluster that KUBECONFIG names are not for tests to end.")
+    return Node()
+
+
 @pytest.fixture(scope="module")
 def namespace(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Namespace]:
     """A namespace for the tests of a module; Pod Security admits restricted pods alone, unless the module says POD_SECURITY."""

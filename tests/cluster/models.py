@@ -19,6 +19,15 @@ X = np.arange(8.0).reshape(-1, 1)
 for version in range(1, 1 + int(sys.argv[2])):
     print(publish(LinearRegression().fit(X, version * X[:, 0]), X, name=sys.argv[1], root=Path("/models")))
 """
+_BREAK: Final = """
+import shutil, sys
+from pathlib import Path
+
+whole, broken = (Path("/models", sys.argv[1], version) for version in sys.argv[2:])
+shutil.copytree(whole, broken)
+(broken / "model.joblib").unlink()
+(broken / "model.joblib").write_bytes((whole / "model.joblib").read_bytes()[:-1])
+"""
 
 
 def published(namespace: Namespace, name: str, versions: int = 2) -> None:
@@ -28,10 +37,20 @@ def published(namespace: Namespace, name: str, versions: int = 2) -> None:
     Afterwards ``pvc://models/<name>/<version>`` is an artifact.
     """
     namespace.apply(_claim(namespace))
-    publisher = pod(f"publish-{name}", server(), CLAIM)
-    publisher["spec"]["containers"][0]["command"] = ["python", "-c", _PUBLISH, name, str(versions)]
-    namespace.apply(publisher)
-    named = f"pod/{publisher['metadata']['name']}"
+    _run(namespace, f"publish-{name}", _PUBLISH, name, str(versions))
+
+
+def damaged(namespace: Namespace, name: str, version: int) -> None:
+    """Add a version to a model that has been published, as it is when not all of it has arrived."""
+    _run(namespace, f"damage-{name}", _BREAK, name, "1", str(version))
+
+
+def _run(namespace: Namespace, name: str, code: str, *args: str) -> None:
+    """Run Python in a pod of our image that has the claim at /models, to its end."""
+    runner = pod(name, server(), CLAIM)
+    runner["spec"]["containers"][0]["command"] = ["python", "-c", code, *args]
+    namespace.apply(runner)
+    named = f"pod/{name}"
 
     def phase() -> str:
         said: str = namespace.get(named)["status"]["phase"]
@@ -89,4 +108,4 @@ def pod(name: str, image: str, claim: str = "") -> Object:
     }
 
 
-__all__ = ["CLAIM", "pod", "published"]
+__all__ = ["CLAIM", "damaged", "pod", "published"]

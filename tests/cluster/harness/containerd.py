@@ -30,6 +30,11 @@ def ctr(node: Node, *args: str) -> list[str]:
     return ["ctr", f"--address={endpoint(node)}", "--namespace=k8s.io", *args]
 
 
+def kill(node: Node, container: str) -> None:
+    """Kill a container by its id, or as a pod's status has it, as the kernel does where memory runs out."""
+    node.run(*ctr(node, "tasks", "kill", "--signal=SIGKILL", container.removeprefix("containerd://")))
+
+
 def start(node: Node) -> None:
     """Start it with root, socket and network of its own."""
     node.write(

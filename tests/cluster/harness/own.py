@@ -20,6 +20,7 @@ from tests.cluster.harness import (
     metrics_server,
     network,
     pki,
+    prometheus,
     requirements,
     scheduler,
     storage,
@@ -44,8 +45,8 @@ _GROUND: Final[tuple[Part, ...]] = (network, pki)
 _PODS: Final[tuple[Part, ...]] = (containerd, images)
 _CONTROL_PLANE: Final[tuple[Part, ...]] = (etcd, apiserver, controller_manager, scheduler, coredns)
 _NODE: Final[tuple[Part, ...]] = (kubelet, kube_proxy)
-_PLATFORM: Final[tuple[Part, ...]] = (storage, metrics_server, kserve, istio)
-_PROGRAMS: Final = ("kubernetes", "coredns", "metrics-server", "kserve", "istio", "pause", "helm4")
+_PLATFORM: Final[tuple[Part, ...]] = (storage, metrics_server, kserve, istio, prometheus)
+_PROGRAMS: Final = ("kubernetes", "coredns", "metrics-server", "kserve", "istio", "pause", "prometheus", "helm4")
 _ALL: Final = (*_GROUND, *_PODS, *_CONTROL_PLANE, *_NODE, *_PLATFORM)
 
 

@@ -26,6 +26,8 @@ _STAMPS: Final = {
         f"{_VERSION}.gitMinor": _MINOR,
     },
 }
+# What is built at all: of Prometheus' ways to find what it scrapes one, for the others bring a cloud's library each.
+_TAGS: Final = {"prometheus": "remove_all_sd,enable_kubernetes_sd"}
 
 
 @cache
@@ -41,7 +43,7 @@ def built(module: str) -> Path:
     source = MODULES / module
     stamps = " ".join(f"-X {name}={value}" for name, value in _STAMPS.get(module, {}).items())
     # Static, so that a program runs in an image as well; without a debugger's tables, which are a third of it.
-    options = ["-trimpath", f"-ldflags=-s -w {stamps}"]
+    options = ["-trimpath", f"-ldflags=-s -w {stamps}", *(["-tags", _TAGS[module]] if module in _TAGS else [])]
     digest = hashlib.sha256(repr(options).encode())
     for file in sorted(path for path in source.iterdir() if path.is_file()):
         digest.update(file.read_bytes())
