@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from typing import Final
 
 from tests.cluster.harness import istio
@@ -43,9 +44,9 @@ def start(node: Node) -> None:
     held_back = [*webhooks, *(found for found in rendered if found["kind"] == "ClusterStorageContainer")]
     apply(node, *(found for found in rendered if found not in held_back))
     serving = node.state / "kserve" / "k8s-webhook-server" / "serving-certs"
-    serving.mkdir(parents=True)
-    (serving / "tls.crt").symlink_to(certificate(node, "kserve-webhook"))
-    (serving / "tls.key").symlink_to(key(node, "kserve-webhook"))
+    serving.mkdir(parents=True, exist_ok=True)
+    shutil.copy(certificate(node, "kserve-webhook"), serving / "tls.crt")
+    shutil.copy(key(node, "kserve-webhook"), serving / "tls.key")
     command = [
         str(built("kserve") / "manager"),
         f"--kubeconfig={kubeconfig(node, 'kserve')}",

@@ -16,6 +16,8 @@ from tests.cluster.harness.waiting import StillNot, until
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 _STATE: Final = Path("/var/lib/sklearn-kserve-cluster")
+# They outlive this process; whoever drops one that runs is warned of it.
+_started: Final[list[subprocess.Popen[bytes]]] = []
 
 
 class Failed(Exception):
@@ -81,7 +83,7 @@ class Node:
         timeout_seconds : float
         """
         log = self.logs / f"{name}.log"
-        with log.open("w") as output:
+        with log.open("a") as output:
             process = subprocess.Popen(
                 command,
                 env={**os.environ, **(env or {})},
@@ -90,6 +92,7 @@ class Node:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _started.append(process)
         self.write(f"run/{name}.pid", f"{process.pid} {_born(process.pid)}")
 
         def answers() -> object:
