@@ -5,14 +5,13 @@ import zlib
 from typing import Final
 
 from model.errors import InvalidInput, ServingError, TooLarge, UnsupportedEncoding
+from model.inflation import inflate
 
 PREFIX_BYTES: Final = 5
 """Of a mark, 1 where the message is compressed, and of its length."""
 ENCODINGS: Final = "identity,deflate,gzip"
 
 _WBITS: Final = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
-# What is decompressed before others get their turn on the event loop; about 2 ms.
-_SLICE_BYTES: Final = 1 << 20
 
 
 class MessageReader:
@@ -85,21 +84,18 @@ class MessageReader:
             )
         stream = zlib.decompressobj(wbits)
         message = bytearray()
-        try:
-            while not stream.eof:
-                # One byte more than is allowed is enough to know; and zero would mean no limit.
-                most = min(self._max_bytes - len(message) + 1, _SLICE_BYTES)
-                piece = stream.decompress(content, most)
-                message += piece
-                if len(message) > self._max_bytes:
-                    raise self._too_large("more once decompressed")
-                content = stream.unconsumed_tail
-                if not piece and not content and not stream.eof:
-                    raise InvalidInput(f"The message ends before its {_name(self._encoding)} stream does.")
-                if not stream.eof:
-                    await asyncio.sleep(0)
-        except zlib.error as error:
-            raise InvalidInput(f"The message is no valid {_name(self._encoding)} stream.") from error
+        left: bytes | None = content
+        while left is not None and not stream.eof:
+            try:
+                left = inflate(stream, left, message, self._max_bytes)
+            except zlib.error as error:
+                raise InvalidInput(f"The message is no valid {_name(self._encoding)} stream.") from error
+            if len(message) > self._max_bytes:
+                raise self._too_large("more once decompressed")
+            if not stream.eof:
+                await asyncio.sleep(0)
+        if not stream.eof:
+            raise InvalidInput(f"The message ends before its {_name(self._encoding)} stream does.")
         return bytes(message)
 
     def _size(self, data: bytes | bytearray) -> int:

@@ -5,6 +5,7 @@ import zlib
 from typing import Final
 
 from model.errors import InvalidInput, TooLarge, UnsupportedEncoding
+from model.inflation import inflate
 from model.rest.head import Headers
 from model.rest.upload import Upload
 
@@ -13,8 +14,6 @@ Body = bytes | bytearray
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _ZLIB: Final = zlib.MAX_WBITS
 _RAW: Final = -zlib.MAX_WBITS
-# What is decompressed before others get their turn on the event loop; about 2 ms.
-_SLICE_BYTES: Final = 1 << 20
 
 
 async def read_body(upload: Upload, headers: Headers, max_bytes: int) -> Body:
@@ -129,18 +128,13 @@ class _Decoder:
         return zlib.decompressobj(_GZIP)
 
     def _inflate(self, stream: "zlib._Decompress", data: bytes) -> bytes | None:
-        # One byte more than is allowed is enough to know; and zero would mean no limit.
-        most = min(self._max_bytes - len(self._body) + 1, _SLICE_BYTES)
         try:
-            piece = stream.decompress(data, most)
+            left = inflate(stream, data, self._body, self._max_bytes)
         except zlib.error as error:
             raise InvalidInput(f"The body is no valid {self._encoding} stream.") from error
-        self._body += piece
         if len(self._body) > self._max_bytes:
             raise _too_large(self._max_bytes, "more once decompressed")
-        left = stream.unused_data or stream.unconsumed_tail
-        # A full slice may leave something within zlib even where all input is consumed.
-        return left if left or (len(piece) == most and not stream.eof) else None
+        return left
 
 
 def _too_large(max_bytes: int, got: str) -> TooLarge:
