@@ -160,11 +160,9 @@ class Inference:
         passage.decoded = time.perf_counter()
         job = await queue.answer(servable, table, outputs, deadline=call.deadline, small=small)
         passage.started, passage.finished = job.started, job.finished
-        manifest = servable.artifact.manifest
-        if manifest is not None and manifest.profile is not None:
-            drift = self._metrics.drift.of(servable.name, servable.version, manifest.profile)
-            if drift is not None:
-                drift.offer(request.inputs, job.tensors, call.size_bytes)
+        drift = self._metrics.drift.of(servable.name, servable.version, servable.artifact.profile)
+        if drift is not None:
+            drift.offer(request.inputs, job.tensors, call.size_bytes)
         response = InferResponse(servable.name, servable.version, job.tensors, request.id)
         if sum(tensor.data.size for tensor in job.tensors) < _LARGE_VALUES:
             return encode(request, response)

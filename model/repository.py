@@ -178,7 +178,7 @@ class ModelRepository:
                 engine=servable.engine.name,
                 verified=artifact.verified,
                 created=artifact.manifest.created.timestamp() if artifact.manifest else None,
-                profile=artifact.manifest.profile if artifact.manifest else None,
+                profile=artifact.profile,
             )
         self._count(name, old, fresh)
         _report_trouble(name, old, fresh)

@@ -13,6 +13,7 @@ from model.artifact.mlflow import MLmodel, in_fitted_order
 from model.artifact.networks import made_up_rows
 from model.artifact.unpickle import Serialization, Unpickled, read_estimator
 from model.artifact.verification import Kind, Verified, examined
+from model.drift import Profile
 from model.engine import Program
 from model.engine.network import OnnxNetwork
 from model.signature import Signature
@@ -84,6 +85,11 @@ class Artifact:
     warnings: tuple[str, ...]
     program: Program | None = None
     network: OnnxNetwork | None = None
+
+    @property
+    def profile(self) -> Profile | None:
+        """What drift is told by; None where no manifest has it."""
+        return self.manifest.profile if self.manifest else None
 
 
 def load(directory: Path, *, policy: LoadPolicy) -> Artifact:
