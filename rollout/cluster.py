@@ -69,6 +69,8 @@ class Cluster:
         self.address: str = api.configuration.host
         self.namespace = namespace
         self.resources = cache(self._resources)
+        # Several checks look at the same namespace.
+        self._object = cache(self._get)
 
     @classmethod
     def connect(cls, *, kubeconfig: str | None = None, context: str | None = None, timeout_seconds: float = 15) -> Self:
@@ -190,7 +192,7 @@ class Cluster:
 
     def find(self, api_version: str, plural: str, name: str, namespace: str = "") -> Object | None:
         """
-        Return an object, or None where there is none. Of a Secret the metadata alone.
+        Return an object, or None where there is none, as it was when it was first asked for. Of a Secret the metadata alone.
 
         Parameters
         ----------
@@ -214,7 +216,7 @@ class Cluster:
             There was another answer.
         """
         path = f"{_collection(api_version, plural, namespace)}/{name}"
-        return self._get(path, accept=METADATA_ALONE if plural == "secrets" else "application/json")
+        return self._object(path, accept=METADATA_ALONE if plural == "secrets" else "application/json")
 
     def every(self, api_version: str, plural: str, namespace: str = "", labels: str = "") -> list[Object]:
         """
