@@ -1,9 +1,9 @@
-"""The command line: ``sklearn-kserve-train run --config FILE --root DIRECTORY``."""
+"""The command line: ``sklearn-kserve-train COMMAND --config FILE --root DIRECTORY``."""
 
 import argparse
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,9 @@ from typing import Final
 from model.errors import ArtifactError
 from training.config import load_config
 from training.errors import TrainingError
-from training.run import Outcome, run
+from training.run import Outcome, Run
+from training.steps import EVALUATE, FIT, VALIDATE
+from training.steps.evaluate import read_decision, read_evaluation
 
 PROGRAM: Final = "sklearn-kserve-train"
 
@@ -35,32 +37,90 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     with _progress():
         try:
-            outcome = run(load_config(arguments.config), arguments.root, base=arguments.config.parent)
+            said = arguments.command(_run_of(arguments))
         except (TrainingError, ArtifactError) as error:
             return _failed(str(error))
         except OSError as error:  # such as a disk that is full
             return _failed(f"{error.filename or arguments.root}: {error.strerror or error}")
-    print(_summary(outcome))  # noqa: T201 -- standard output is where a command's result belongs
+    print(said)  # noqa: T201 -- standard output is where a command's result belongs
     return 0
 
 
+def _run_of(arguments: argparse.Namespace) -> Run:
+    config = load_config(arguments.config)
+    return Run(config, arguments.root, base=arguments.config.parent, work=arguments.work)
+
+
+def _run(run: Run) -> str:
+    """All of these, one after the other: a version that exists already is not published again."""
+    run.ingest()
+    return _publish(run)
+
+
+def _ingest(run: Run) -> str:
+    """Take a snapshot of the source, which the commands below go on from."""
+    snapshot = run.ingest()
+    return f"snapshot {snapshot.sha256}: {len(snapshot.content)} bytes of {snapshot}"
+
+
+def _validate(run: Run) -> str:
+    """Clean the rows of the snapshot and hold them to the configuration."""
+    return f"rows to learn from: {run.make(VALIDATE)}"
+
+
+def _fit(run: Run) -> str:
+    """Fit the pipeline on one part of the rows."""
+    return f"fitted: {run.make(FIT)}"
+
+
+def _evaluate(run: Run) -> str:
+    """Measure it on the other part, and decide whether it may be published."""
+    place = run.make(EVALUATE)
+    decision = read_decision(place)
+    verdict = "accepted" if decision["accepted"] else f"refused, for {'; '.join(decision['reasons'])}"
+    return f"{verdict}: {_measured(read_evaluation(place)['metrics'])}"
+
+
+def _publish(run: Run) -> str:
+    """Publish it as a new version, unless it was refused or is there already."""
+    return _summary(run.publish())
+
+
+_COMMANDS: Final[Mapping[str, Callable[[Run], str]]] = {
+    "run": _run,
+    "ingest": _ingest,
+    "validate": _validate,
+    "fit": _fit,
+    "evaluate": _evaluate,
+    "publish": _publish,
+}
+"""What each does, by its name; the docstring is its help."""
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Train models and publish them as versions.")
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Train models and publish them as versions. A step that was done is not done again.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser(
-        "run",
-        help="read, clean, split, fit, evaluate and publish",
-        description="Train the model of a configuration file and publish it as a new version, "
-        "unless the same data and configuration have been published already.",
-    )
-    command.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file; see docs/training.md")
-    command.add_argument(
-        "--root",
-        type=Path,
-        required=True,
-        metavar="DIRECTORY",
-        help="model root: versions go to <root>/<name>/<version>/",
-    )
+    for name, command in _COMMANDS.items():
+        says = str(command.__doc__)
+        added = commands.add_parser(name, help=says[0].lower() + says[1:].rstrip("."), description=says)
+        added.set_defaults(command=command)
+        added.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file; see docs/training.md")
+        added.add_argument(
+            "--root",
+            type=Path,
+            required=True,
+            metavar="DIRECTORY",
+            help="model root: versions go to <root>/<name>/<version>/",
+        )
+        added.add_argument(
+            "--work",
+            type=Path,
+            metavar="DIRECTORY",
+            help="where snapshots and the files of steps are kept; default <root>/.runs",
+        )
     return parser
 
 
@@ -86,5 +146,8 @@ def _failed(sentence: str) -> int:
 def _summary(outcome: Outcome) -> str:
     if not outcome.published:
         return f"nothing to do: {outcome.version} holds the same data and configuration"
-    metrics = ", ".join(f"{name} {value:.4g}" for name, value in outcome.metrics.items())
-    return f"published {outcome.version}: {metrics}"
+    return f"published {outcome.version}: {_measured(outcome.metrics)}"
+
+
+def _measured(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from training.config import Config
-from training.errors import ConfigurationError, DataError, Refused
+from training.errors import ConfigurationError, DataError
 from training.estimators import Estimator
 from training.metrics import METRICS, Answers, names_for
 
@@ -52,22 +52,13 @@ def evaluate(estimator: Estimator, X: pd.DataFrame, y: "pd.Series[Any]", config:
     return {name: value for name, value in scores.items() if name not in undefined}
 
 
-def check_floor(metrics: Mapping[str, float], config: Config) -> None:
-    """
-    Refuse a model that is worse than its configuration allows.
-
-    Raises
-    ------
-    Refused
-        A metric is worse than its floor.
-    """
-    failures = [
+def below_floor(metrics: Mapping[str, float], config: Config) -> list[str]:
+    """Return a clause for each metric that is worse than the configuration allows."""
+    return [
         f"{name} is {metrics[name]:.4g}, expected at {'least' if METRICS[name].higher_is_better else 'most'} {floor:g}"
         for name, floor in config.floor.items()
         if not METRICS[name].meets(metrics[name], floor)
     ]
-    if failures:
-        raise Refused(f"{config.name} is not published: {'; '.join(failures)}")
 
 
 def _answers(estimator: Estimator, X: pd.DataFrame, y: "pd.Series[Any]") -> Answers:

@@ -44,8 +44,9 @@ class Project:
         settings = {"name": "fruit", "source": "fruit.csv", "target": "kind", "task": "classification", **changes}
         self.config.write_text(yaml.safe_dump({key: value for key, value in settings.items() if value is not None}))
 
-    def train(self, root: Path | None = None) -> Result:
-        code = main(["run", "--config", str(self.config), "--root", str(root or self.root)])
+    def train(self, root: Path | None = None, *, command: str = "run", work: Path | None = None) -> Result:
+        arguments = [command, "--config", str(self.config), "--root", str(root or self.root)]
+        code = main([*arguments, *(["--work", str(work)] if work else [])])
         return Result(code, *self._capsys.readouterr())
 
     def versions(self) -> list[str]:

@@ -7,8 +7,8 @@ from training.cleaning import clean
 from training.columns import Kind
 from training.config import Config
 from training.errors import DataError
-from training.source import Snapshot
-from training.table import parse
+from training.ingest.source import Snapshot
+from training.ingest.table import parse
 
 MakeConfig = Callable[..., Config]
 

@@ -87,17 +87,17 @@ def test_a_root_that_cannot_be_written_is_named(project: Project) -> None:
     result = project.train(project.data)
     assert result.code == 1
     assert re.fullmatch(
-        rf"sklearn-kserve-train: {project.data}/\.runs/\w+ cannot be written: Not a directory", result.sentence
+        rf"sklearn-kserve-train: {project.data}/\.runs/steps/fruit cannot be written: Not a directory", result.sentence
     )
 
 
 def test_a_full_disk_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: Any) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", "cleaning.partial")
+        raise OSError(errno.ENOSPC, "No space left on device", ".data.csv")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     result = project.train()
-    assert (result.code, result.sentence) == (1, "sklearn-kserve-train: cleaning.partial: No space left on device")
+    assert (result.code, result.sentence) == (1, "sklearn-kserve-train: .data.csv: No space left on device")
     assert project.versions() == []
 
 

@@ -1,44 +1,36 @@
-import json
 from pathlib import Path
 
 import pytest
 
-from training.errors import TrainingError
-from training.record import RunRecord
+from training.record import digest_of, directory_made_whole, identity, readable, write_whole
 
 
-def test_the_id_is_decided_by_the_ingredients_alone(tmp_path: Path) -> None:
-    first = RunRecord(tmp_path, "fruit", {"a": 1, "b": 2})
-    assert first.id == RunRecord(tmp_path / "elsewhere", "fruit", {"b": 2, "a": 1}).id
-    assert first.id != RunRecord(tmp_path, "fruit", {"a": 1, "b": 3}).id
+def test_an_identity_is_decided_by_the_values_alone() -> None:
+    assert identity({"a": 1, "b": 2}) == identity({"b": 2, "a": 1}) != identity({"a": 1, "b": 3})
 
 
-def test_a_step_file_is_written_whole(tmp_path: Path) -> None:
-    record = RunRecord(tmp_path, "fruit", {})
-    with record.opened():
-        record.write("cleaning", {"rows": 3})
-    assert json.loads((tmp_path / ".runs" / record.id / "cleaning.json").read_bytes()) == {"rows": 3}
-    assert not list(tmp_path.rglob("*.partial"))
+def test_json_is_readable() -> None:
+    assert readable({"b": "é", "a": 1}) == '{\n  "a": 1,\n  "b": "é"\n}\n'.encode()
 
 
-def test_a_root_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    record = RunRecord(tmp_path / "file", "fruit", {})
-    with pytest.raises(TrainingError, match=r"file/\.runs/\w{16} cannot be written: Not a directory"), record.opened():
-        pytest.fail("it was opened")
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    for content in (b"one", b"two"):
+        write_whole(tmp_path / "file", content)
+        assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", content)]
 
 
-def test_a_version_that_another_hand_wrote_is_not_ours(tmp_path: Path) -> None:
-    record = RunRecord(tmp_path, "fruit", {})
-    for version, content in (("1", "no JSON"), ("2", "[]"), ("3", '{"run": "another"}')):
-        (tmp_path / "fruit" / version).mkdir(parents=True)
-        (tmp_path / "fruit" / version / "run.json").write_text(content)
-    (tmp_path / "fruit" / "4" / "run.json").mkdir(parents=True)
-    assert record.published() is None
+def test_a_directory_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    place = tmp_path / "above" / "place"
+    with pytest.raises(FileNotFoundError), directory_made_whole(place) as partial:
+        (partial / "half" / "file").touch()
+    assert not place.exists()
+    with directory_made_whole(place) as partial:
+        assert not list(partial.iterdir())
+        (partial / "file").write_text("whole")
+    assert [path.name for path in place.parent.iterdir()] == ["place"]
+    assert [path.name for path in place.iterdir()] == ["file"]
 
 
-def test_a_version_that_is_not_sound_does_not_count(tmp_path: Path) -> None:
-    record = RunRecord(tmp_path, "fruit", {})
-    (tmp_path / "fruit" / "1").mkdir(parents=True)
-    (tmp_path / "fruit" / "1" / "run.json").write_text(json.dumps(record.mark))
-    assert record.published() is None
+def test_the_digest_of_a_file_is_its_sha256(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert digest_of(tmp_path / "empty").startswith("e3b0c44298fc1c14")

@@ -1,8 +1,8 @@
 import pytest
 
 from training.errors import DataError
-from training.source import Snapshot
-from training.table import parse
+from training.ingest.source import Snapshot
+from training.ingest.table import parse
 
 
 def test_every_cell_stays_the_text_it_is() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from training.errors import DataError
-from training.source import Snapshot
+from training.ingest.source import Snapshot
 
 
 def parse(snapshot: Snapshot, missing: Sequence[str]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import ConfigurationError, DataError
-from training.source import read
+from training.ingest.source import read
 
 
 def test_a_relative_path_starts_from_the_base(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from training.columns import Kind
+from training.config.section import Section, keys_of, section_at
 from training.errors import ConfigurationError
 from training.metrics import METRICS, Task, names_for
 
@@ -16,11 +17,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LARGEST_SEED: Final = 2**32 - 1
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Split(_Section):
+class Split(Section):
     """
     How the rows are divided.
 
@@ -39,7 +36,7 @@ class Split(_Section):
     seed: Annotated[int, Field(strict=True, ge=0, le=_LARGEST_SEED)] = 0
 
 
-class EstimatorChoice(_Section):
+class EstimatorChoice(Section):
     """
     Which estimator is fitted.
 
@@ -52,10 +49,10 @@ class EstimatorChoice(_Section):
     """
 
     class_: Annotated[str, Field(alias="class")]
-    parameters: dict[str, JsonValue] = {}
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class Config(_Section):
+class Config(Section):
     """
     One run's configuration.
 
@@ -90,14 +87,14 @@ class Config(_Section):
     source: str
     target: str
     task: Task
-    columns: dict[str, Kind] = {}
+    columns: dict[str, Kind] = Field(default_factory=dict)
     drop: tuple[str, ...] = ()
     duplicates: Literal["drop", "keep"] = "drop"
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
     split: Split = Split()
     estimator: EstimatorChoice | None = None
     metrics: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
-    floor: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    floor: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
 
     @field_validator("name")
     @classmethod
@@ -185,26 +182,15 @@ def _named(content: object) -> str:
     return "nothing" if content is None else f"a {type(content).__name__}"
 
 
-_SECTIONS: Final[Mapping[tuple[int | str, ...], type[_Section]]] = {
-    (): Config,
-    ("split",): Split,
-    ("estimator",): EstimatorChoice,
-}
-
-
 def _sentence(error: Any) -> str:
     """Say in one sentence what pydantic found first."""
     place: tuple[int | str, ...] = error["loc"]
     key = ".".join(map(str, place))
     if error["type"] == "extra_forbidden":
-        return f"key {key!r} is unknown; expected one of {', '.join(_keys(_SECTIONS[place[:-1]]))}"
+        return f"key {key!r} is unknown; expected one of {', '.join(keys_of(section_at(Config, place[:-1])))}"
     if error["type"] == "missing":
         return f"key {key!r} is missing"
     if error["type"] == "value_error":
         reason = str(error["ctx"]["error"])
         return f"{key} is {error['input']!r}; {reason}" if key else reason
     return f"{key} is {error['input']!r}; {error['msg'].replace('Input should be', 'expected')}"
-
-
-def _keys(section: type[_Section]) -> list[str]:
-    return [field.alias or name for name, field in section.model_fields.items()]

@@ -1,0 +1,52 @@
+"""Typed rows between two steps, as Parquet."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from training.columns import Kind
+from training.record import readable
+
+_ROWS: Final = "rows.parquet"
+_COLUMNS: Final = "columns.json"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """
+    Typed rows.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_samples, n_features)
+    y : Series of shape (n_samples,)
+    kinds : dict of str to Kind
+        Of each column of ``X``.
+    """
+
+    X: pd.DataFrame
+    y: "pd.Series[Any]"
+    kinds: dict[str, Kind]
+
+    def write(self, directory: Path) -> None:
+        """Write them to a directory."""
+        table = self.X.assign(**{str(self.y.name): self.y})
+        table.to_parquet(directory / _ROWS, index=True)
+        described = {"target": self.y.name, "features": self.kinds}
+        (directory / _COLUMNS).write_bytes(readable(described))
+
+    @classmethod
+    def read(cls, directory: Path) -> "Rows":
+        """Read them back, value for value."""
+        described = json.loads((directory / _COLUMNS).read_bytes())
+        table = pd.read_parquet(directory / _ROWS)
+        kinds = {name: Kind(described["features"][name]) for name in table.columns if name != described["target"]}
+        # Parquet tells a missing text by null, and scikit-learn by NaN.
+        X = pd.DataFrame(
+            {name: table[name].fillna(np.nan) if table[name].dtype == object else table[name] for name in kinds}
+        )
+        return cls(X, table[described["target"]], kinds)

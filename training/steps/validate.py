@@ -1,0 +1,23 @@
+"""``validate``: from a snapshot to typed rows that may be learned from."""
+
+import logging
+
+from training import cleaning
+from training.ingest import table
+from training.record import readable
+from training.steps.rows import Rows
+from training.steps.step import Job, Step
+
+log = logging.getLogger(__name__)
+
+
+def _make(job: Job) -> None:
+    cleaned = cleaning.clean(table.parse(job.snapshot, job.config.missing), job.config)
+    Rows(cleaned.X, cleaned.y, cleaned.kinds).write(job.output)
+    (job.output / "report.json").write_bytes(readable({"rows": cleaned.counts.as_json()}))
+    log.info("%s", cleaned.counts)
+
+
+VALIDATE = Step(
+    "validate", needs=(), settings=("target", "task", "columns", "drop", "duplicates", "missing"), make=_make
+)
