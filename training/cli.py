@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         says = str(command.__doc__)
         added = commands.add_parser(name, help=says[0].lower() + says[1:].rstrip("."), description=says)
         added.set_defaults(command=command)
-        added.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file; see docs/training.md")
+        added.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file; see docs/training/")
         added.add_argument(
             "--root",
             type=Path,
