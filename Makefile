@@ -66,13 +66,19 @@ test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system and not cluster' -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: test-system
-test-system: install $(HELM) $(HCLFMT) var/checkov/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Debian's prometheus and prometheus-alertmanager
+test-system: install $(HELM) $(HCLFMT) var/checkov/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
 	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
 		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
 		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update --quiet=2; \
 		$$sudo apt-get install --quiet=2 --yes --no-install-recommends prometheus prometheus-alertmanager; fi
+	@if ! { compgen -G '/usr/lib/postgresql/*/bin/initdb' && command -v redis-server; } >/dev/null; then \
+		echo "Installing Debian's postgresql and redis-server: rows are read from them, and looked up in them while they are killed,"; \
+		echo "frozen and started again. Debian starts both as services; the tests run their own, as nobody, on free ports."; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update --quiet=2; \
+		$$sudo apt-get install --quiet=2 --yes --no-install-recommends postgresql redis-server; fi
 	$(PY) -m pytest -m system
 
 # Minutes the first time, seconds when Go has built it before; again only for another version.
