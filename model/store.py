@@ -9,11 +9,8 @@ from typing import Final, Literal, TypeAlias
 
 import structlog
 
-from model.artifact.names import VERSION, is_model_name
+from model.artifact.names import ALIASES_FILE, DEFAULT_ALIAS, VERSION, is_model_name
 from model.errors import ArtifactError
-
-ALIASES_FILE: Final = "aliases.json"
-DEFAULT_ALIAS: Final = "champion"
 
 _ARTIFACT_FILES: Final = ("manifest.json", "MLmodel")
 _BARE_SUFFIXES: Final = frozenset({".joblib", ".onnx", ".pkl", ".pickle"})

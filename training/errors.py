@@ -7,7 +7,8 @@ What stops a training run, one tree.
     ├── ConfigurationError      the configuration, or something it names, does not fit
     ├── DataError               the data do not fit the configuration
     ├── FitError                the estimator refuses the data
-    └── Refused                 the model was trained, and is not good enough to be published
+    ├── Refused                 the model was trained, and is not good enough to be published
+    └── RegistryError           the registry can't be read or written, or does not hold what was asked for
 
 The message of each is one sentence: what was got, what was expected, and where it helps what to do.
 """
@@ -31,3 +32,7 @@ class FitError(TrainingError):
 
 class Refused(TrainingError):
     """The model is not good enough to be published."""
+
+
+class RegistryError(TrainingError):
+    """The registry can't be read or written, or does not hold what was asked for."""

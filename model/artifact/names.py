@@ -10,6 +10,10 @@ MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 LONGEST_NAME: Final = 253
 """Characters; what Kubernetes allows an object's name."""
 VERSION: Final = re.compile(r"[1-9][0-9]*")
+ALIASES_FILE: Final = "aliases.json"
+"""Beside a model's versions; says which version each alias names."""
+DEFAULT_ALIAS: Final = "champion"
+"""Of the version that answers where a request names none."""
 FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
