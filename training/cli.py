@@ -11,7 +11,7 @@ from typing import Final
 from model.errors import ArtifactError
 from training.config import load_config
 from training.errors import TrainingError
-from training.run import Outcome, Run
+from training.run import Outcome, Run, measured
 from training.steps import EVALUATE, FIT, VALIDATE
 from training.steps.evaluate import read_decision, read_evaluation
 
@@ -53,8 +53,7 @@ def _run_of(arguments: argparse.Namespace) -> Run:
 
 def _run(run: Run) -> str:
     """All of these, one after the other: a version that exists already is not published again."""
-    run.ingest()
-    return _publish(run)
+    return _summary(run.all(), run)
 
 
 def _ingest(run: Run) -> str:
@@ -78,12 +77,18 @@ def _evaluate(run: Run) -> str:
     place = run.make(EVALUATE)
     decision = read_decision(place)
     verdict = "accepted" if decision["accepted"] else f"refused, for {'; '.join(decision['reasons'])}"
-    return f"{verdict}: {_measured(read_evaluation(place)['metrics'])}"
+    return f"{verdict}: {measured(read_evaluation(place)['metrics'])}"
 
 
 def _publish(run: Run) -> str:
     """Publish it as a new version, unless it was refused or is there already."""
-    return _summary(run.publish())
+    return _summary(run.publish(), run)
+
+
+def _promote(run: Run) -> str:
+    """Make it champion, the version that answers by default, unless it has been that already."""
+    version = run.promote()
+    return f"champion: {run.registry.root}/{version}" if version else "nothing to do: it is champion, or has been"
 
 
 _COMMANDS: Final[Mapping[str, Callable[[Run], str]]] = {
@@ -93,6 +98,7 @@ _COMMANDS: Final[Mapping[str, Callable[[Run], str]]] = {
     "fit": _fit,
     "evaluate": _evaluate,
     "publish": _publish,
+    "promote": _promote,
 }
 """What each does, by its name; the docstring is its help."""
 
@@ -110,7 +116,6 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file; see docs/training/")
         added.add_argument(
             "--root",
-            type=Path,
             required=True,
             metavar="DIRECTORY",
             help="model root: versions go to <root>/<name>/<version>/",
@@ -143,11 +148,8 @@ def _failed(sentence: str) -> int:
     return 1
 
 
-def _summary(outcome: Outcome) -> str:
+def _summary(outcome: Outcome, run: Run) -> str:
+    place = f"{run.registry.root}/{outcome.version}"
     if not outcome.published:
-        return f"nothing to do: {outcome.version} holds the same data and configuration"
-    return f"published {outcome.version}: {_measured(outcome.metrics)}"
-
-
-def _measured(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        return f"nothing to do: {place} holds the same data and configuration"
+    return f"published {place}: {measured(outcome.metrics)}"

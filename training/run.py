@@ -4,18 +4,19 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
-from model.artifact import publish, verify
+from model.artifact import publish
 from model.errors import ArtifactError
 from training.config import Config
-from training.errors import DataError, Refused
+from training.errors import ConfigurationError, DataError, Refused, RegistryError
 from training.ingest import source
 from training.ingest.source import Snapshot
 from training.ingest.store import SnapshotStore
 from training.record import identity, readable, write_whole
+from training.registry import CHALLENGER, CHAMPION, Registry, Version
 from training.steps import EVALUATE, FIT, VALIDATE, Step, Workspace
 from training.steps.evaluate import read_decision, read_evaluation
 from training.steps.fit import read_fitted, read_parts
@@ -36,15 +37,14 @@ class Outcome:
 
     Parameters
     ----------
-    version : Path
-        Directory of the version.
+    version : Version
     metrics : mapping of str to float
         Measured in this run; empty where there was nothing to do.
     published : bool
         False where an earlier run of the same data and configuration had published it already.
     """
 
-    version: Path
+    version: Version
     metrics: Mapping[str, float]
     published: bool
 
@@ -56,20 +56,40 @@ class Run:
     Parameters
     ----------
     config : Config
-    root : Path
-        Model root.
+    root : str or Path
+        Model root: a directory, or where the registry knows it, a bucket.
     base : Path
         Directory that a relative source starts from.
     work : Path, optional
         Directory for snapshots and the files of steps; by default ``<root>/.runs``.
+
+    Raises
+    ------
+    ConfigurationError
+        The root is no directory, and no work directory is named.
     """
 
-    def __init__(self, config: Config, root: Path, *, base: Path, work: Path | None = None) -> None:
+    def __init__(self, config: Config, root: str | Path, *, base: Path, work: Path | None = None) -> None:
         self.config = config
-        self.root = root
+        self.registry = Registry(root)
         self._base = base
-        self._work = work or root / ".runs"
+        self._work = work or _work_at(root)
         self._taken = self._work / "steps" / config.name / _TAKEN
+
+    def all(self) -> Outcome:
+        """
+        Ingest, publish and, unless that is to be done by hand, promote.
+
+        Raises
+        ------
+        TrainingError, ArtifactError
+            Nothing is promoted, and nothing published unless the promotion is what failed.
+        """
+        self.ingest()
+        outcome = self.publish()
+        if self.config.promotion == "automatic" and (version := self.promote()) is not None:
+            log.info("the champion of %s is version %d", version.name, version.number)
+        return outcome
 
     def ingest(self) -> Snapshot:
         """Take a snapshot of the source, which the steps after it go on from."""
@@ -108,7 +128,7 @@ class Run:
 
     def publish(self) -> Outcome:
         """
-        Publish what was evaluated, unless it has been.
+        Publish what was evaluated and call it challenger, unless it has been published.
 
         Raises
         ------
@@ -117,27 +137,53 @@ class Run:
         """
         with self._locked():
             if (earlier := self.published()) is not None:
+                self._challenge(earlier, "found published, and never called challenger")
                 return Outcome(earlier, {}, published=False)
-            evaluated = self._steps.made(EVALUATE)
-            decision = read_decision(evaluated)
-            if not decision["accepted"]:
-                raise Refused(f"{self.config.name} is not published: {'; '.join(decision['reasons'])}")
-            return self._publish(read_evaluation(evaluated)["metrics"])
+            return self._publish(self._accepted())
 
-    def published(self) -> Path | None:
+    def promote(self) -> Version | None:
+        """
+        Let the alias ``champion`` name what was published.
+
+        Returns
+        -------
+        version : Version or None
+            None where it is champion, or has been: who took it back had a reason.
+
+        Raises
+        ------
+        DataError
+            It has not been published.
+        Refused
+            There is another champion since it was compared, and beside that one it is not good enough.
+        """
+        name = self.config.name
+        with self._locked():
+            version = self.published()
+            if version is None:
+                raise DataError(f"no version of {name} was made of this snapshot and configuration; run publish first")
+            if self._has_been(CHAMPION, version):
+                return None
+            evaluated = self._accepted()
+            self.registry.move(
+                name, CHAMPION, version, why=f"accepted: {measured(read_evaluation(evaluated)['metrics'])}"
+            )
+            return version
+
+    def published(self) -> Version | None:
         """
         Return the sound version that was published of this snapshot and configuration, if there is one.
 
         The versions themselves are asked, so that it doesn't matter where an earlier run was killed.
         """
-        marks = (self.root / self.config.name).glob(f"*/{MARK}")
-        versions = (path.parent for path in marks if _run_of(path) == self.id)
-        return next((version for version in versions if version.name.isdecimal() and _sound(version)), None)
+        versions = reversed(self.registry.versions(self.config.name))
+        return next((version for version in versions if self._made(version) and self._sound(version)), None)
 
     @cached_property
     def id(self) -> str:
         """Digest of all that decides the version."""
-        return identity(self._ingredients)
+        deciding = {key: value for key, value in self.config.as_json().items() if key not in Config.AFTERWARDS}
+        return identity({**self._ingredients, "configuration": deciding})
 
     @cached_property
     def _ingredients(self) -> dict[str, Any]:
@@ -152,52 +198,62 @@ class Run:
     def _steps(self) -> Workspace:
         return Workspace(self._work, self.config, self.snapshot)
 
-    def _publish(self, metrics: Mapping[str, float]) -> Outcome:
+    def _accepted(self) -> Path:
+        """Return the directory of an evaluation that it may be published by, beside who is champion now."""
+        evaluated = self._steps.made(EVALUATE)
+        decision = read_decision(evaluated)
+        if not decision["accepted"]:
+            raise Refused(f"{self.config.name} is not published: {'; '.join(decision['reasons'])}")
+        return evaluated
+
+    def _publish(self, evaluated: Path) -> Outcome:
         parts = read_parts(self._steps.made(FIT), Rows.read(self._steps.made(VALIDATE)))
-        version = publish(
+        metrics = read_evaluation(evaluated)["metrics"]
+        write = partial(
+            publish,
             read_fitted(self._steps.made(FIT)),
             parts.X_train,
             name=self.config.name,
-            root=self.root,
             metrics=metrics,
             extra_files={MARK: readable({"run": self.id, **self._ingredients})},
         )
+        version = self.registry.publish(self.config.name, lambda root: write(root=root))
+        self._challenge(version, f"published: {measured(metrics)}")
         return Outcome(version, metrics, published=True)
+
+    def _challenge(self, version: Version, why: str) -> None:
+        if not self._has_been(CHALLENGER, version):
+            self.registry.move(version.name, CHALLENGER, version, why=why)
+
+    def _has_been(self, alias: str, version: Version) -> bool:
+        moves = self.registry.history(version.name)
+        return any(move.alias == alias and move.after == str(version.number) for move in moves)
+
+    def _made(self, version: Version) -> bool:
+        """Whether a version was made of this run's snapshot and configuration; one by another hand was not."""
+        try:
+            mark = json.loads(self.registry.read(version, MARK))
+        except (RegistryError, ArtifactError, ValueError):
+            return False
+        return isinstance(mark, dict) and mark.get("run") == self.id
+
+    def _sound(self, version: Version) -> bool:
+        try:
+            self.registry.fetch(version)
+        except (RegistryError, ArtifactError):
+            return False
+        return True
 
     def _locked(self) -> Any:
         return locked(self._taken.parent)
 
 
-def run(config: Config, root: Path, *, base: Path, work: Path | None = None) -> Outcome:
-    """
-    Train and publish, unless the same data, configuration and code have been published already.
-
-    Parameters
-    ----------
-    config, root, base, work
-        See ``Run``.
-
-    Raises
-    ------
-    TrainingError, ArtifactError
-        Nothing is published.
-    """
-    steps = Run(config, root, base=base, work=work)
-    steps.ingest()
-    return steps.publish()
+def _work_at(root: str | Path) -> Path:
+    if "://" in str(root):
+        raise ConfigurationError(f"root is {root}, where steps leave no files; name a directory for them by --work")
+    return Path(root) / ".runs"
 
 
-def _run_of(path: Path) -> str | None:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return content.get("run") if isinstance(content, dict) else None
-
-
-def _sound(version: Path) -> bool:
-    try:
-        verify(version, require_manifest=True)
-    except ArtifactError:
-        return False
-    return True
+def measured(metrics: Mapping[str, float]) -> str:
+    """Return metrics for a line of text."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())

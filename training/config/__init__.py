@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import yaml
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
@@ -81,7 +81,12 @@ class Config(Section):
         None: every metric of the task that the estimator allows.
     floor : mapping of str to float
         Worst value of a metric with which the model is still published.
+    promotion : {"automatic", "manual"}
+        Whether ``run`` makes champion what it has published, or leaves that to whoever looks at it first.
     """
+
+    AFTERWARDS: ClassVar[frozenset[str]] = frozenset({"promotion"})
+    """Keys that decide nothing about a version, but what is done with it."""
 
     name: str
     source: str
@@ -95,6 +100,7 @@ class Config(Section):
     estimator: EstimatorChoice | None = None
     metrics: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
     floor: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
+    promotion: Literal["automatic", "manual"] = "automatic"
 
     @field_validator("name")
     @classmethod

@@ -44,7 +44,7 @@ class Project:
         settings = {"name": "fruit", "source": "fruit.csv", "target": "kind", "task": "classification", **changes}
         self.config.write_text(yaml.safe_dump({key: value for key, value in settings.items() if value is not None}))
 
-    def train(self, root: Path | None = None, *, command: str = "run", work: Path | None = None) -> Result:
+    def train(self, root: Path | str | None = None, *, command: str = "run", work: Path | None = None) -> Result:
         arguments = [command, "--config", str(self.config), "--root", str(root or self.root)]
         code = main([*arguments, *(["--work", str(work)] if work else [])])
         return Result(code, *self._capsys.readouterr())

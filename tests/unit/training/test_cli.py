@@ -33,6 +33,7 @@ def test_progress_goes_to_standard_error(project: Project) -> None:
         "40 rows read, 0 duplicates and 0 rows without a target dropped, 40 kept",
         "fit LogisticRegression on 30 rows of 2 columns",
         "measured on 10 rows",
+        "the champion of fruit is version 1",
     ]
 
 

@@ -39,6 +39,7 @@ def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
         "estimator": None,
         "metrics": None,
         "floor": {},
+        "promotion": "automatic",
     }
 
 

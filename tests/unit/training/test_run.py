@@ -11,8 +11,13 @@ import pytest
 
 import training.run
 from tests.unit.training.project import FRUIT, Project
-from training.config import load_config
-from training.run import run
+from training.config import Config, load_config
+from training.registry import Registry
+from training.run import Outcome, Run
+
+
+def run(config: Config, root: Path, *, base: Path) -> Outcome:
+    return Run(config, root, base=base).all()
 
 
 def manifest(version: Path) -> Any:
@@ -23,9 +28,9 @@ def test_the_penguins_are_published_once(tmp_path: Path, caplog: pytest.LogCaptu
     caplog.set_level(logging.INFO, "training")
     example = load_config(Path("examples/penguins.yaml"))
     first = run(example, tmp_path, base=Path("examples"))
-    assert (first.version, first.published) == (tmp_path / "penguins" / "1", True)
+    assert (str(first.version), first.published) == ("penguins/1", True)
     assert first.metrics["accuracy"] >= 0.95
-    assert manifest(first.version)["metrics"] == first.metrics
+    assert manifest(tmp_path / "penguins" / "1")["metrics"] == first.metrics
     assert "344 rows read, 0 duplicates and 0 rows without a target dropped, 344 kept" in caplog.messages
     assert [record.message for record in caplog.records if record.levelno > logging.INFO] == []
 
@@ -33,7 +38,7 @@ def test_the_penguins_are_published_once(tmp_path: Path, caplog: pytest.LogCaptu
     assert (again.version, again.published) == (first.version, False)
 
     other = run(example.model_copy(update={"drop": ("year", "island")}), tmp_path, base=Path("examples"))
-    assert (other.version, other.published) == (tmp_path / "penguins" / "2", True)
+    assert (str(other.version), other.published) == ("penguins/2", True)
     assert len(list(tmp_path.rglob("manifest.json"))) == 2
 
 
@@ -138,6 +143,67 @@ class Killed(BaseException):
     """Stands for what no code can catch and mend."""
 
 
+def test_what_was_accepted_is_champion(project: Project) -> None:
+    result = project.train()
+    assert result.err.splitlines()[-1] == "the champion of fruit is version 1"
+    assert Registry(project.root).aliases("fruit") == {"champion": "1", "challenger": "1"}
+
+
+def test_promotion_may_be_left_to_a_person(project: Project) -> None:
+    project.write_config(promotion="manual")
+    project.train()
+    assert Registry(project.root).aliases("fruit") == {"challenger": "1"}
+    assert project.train(command="promote").out == f"champion: {project.root}/fruit/1\n"
+    assert Registry(project.root).aliases("fruit")["champion"] == "1"
+    project.write_config()
+    assert project.train().out.startswith("nothing to do"), "how it is promoted makes no other version"
+
+
+def test_what_was_taken_back_is_not_promoted_again(project: Project) -> None:
+    project.train()
+    project.write_data(FRUIT + "150,yellow,pear\n")
+    project.train()
+    Registry(project.root).rollback("fruit", why="wrong by noon")
+    assert project.train().code == 0
+    assert Registry(project.root).aliases("fruit") == {"champion": "1", "challenger": "2"}
+    assert project.train(command="promote").out == "nothing to do: it is champion, or has been\n"
+
+
+def test_what_was_not_published_is_not_promoted(project: Project) -> None:
+    project.train(command="ingest")
+    result = project.train(command="promote")
+    assert result.sentence.endswith(
+        "no version of fruit was made of this snapshot and configuration; run publish first"
+    )
+
+
+def test_a_bucket_needs_a_place_to_work(project: Project) -> None:
+    result = project.train(root="s3://models")
+    assert result.sentence.endswith(
+        "root is s3://models, where steps leave no files; name a directory for them by --work"
+    )
+
+
+@pytest.mark.parametrize("alias", ["challenger", "champion"])
+def test_a_run_killed_before_an_alias_was_moved_moves_it(
+    project: Project, alias: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = Registry.move
+
+    def killed(registry: Registry, name: str, moved: str, *args: Any, **settings: Any) -> Any:
+        if moved == alias:
+            raise Killed
+        return move(registry, name, moved, *args, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "move", killed)
+        with pytest.raises(Killed):
+            project.train()
+    assert project.train().out == f"nothing to do: {project.root}/fruit/1 holds the same data and configuration\n"
+    assert Registry(project.root).aliases("fruit") == {"champion": "1", "challenger": "1"}
+    assert project.versions() == ["1"]
+
+
 def test_a_run_killed_before_it_published_is_repeated(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*arguments: Any, **settings: Any) -> Path:
         raise Killed
@@ -165,11 +231,11 @@ def test_another_floor_fits_nothing_again(project: Project) -> None:
     project.write_config(floor={"accuracy": 0.5})
     result = project.train()
     assert result.code == 0
-    assert result.err.splitlines()[1:] == ["measured on 10 rows"]
+    assert result.err.splitlines()[1:] == ["measured on 10 rows", "the champion of fruit is version 1"]
 
 
 def test_steps_by_hand_come_to_the_same(project: Project) -> None:
-    for command in ("ingest", "validate", "fit", "evaluate", "publish"):
+    for command in ("ingest", "validate", "fit", "evaluate", "publish", "promote"):
         assert project.train(command=command).code == 0
     assert project.versions() == ["1"]
     assert project.train().out.startswith("nothing to do")
@@ -217,7 +283,7 @@ def test_two_runs_at_once_publish_one_version(project: Project) -> None:
         runs = [pool.submit(run, config, project.root, base=project.directory) for _ in range(2)]
         outcomes = [future.result() for future in runs]
     assert sorted(outcome.published for outcome in outcomes) == [False, True]
-    assert {outcome.version for outcome in outcomes} == {project.root / "fruit" / "1"}
+    assert {str(outcome.version) for outcome in outcomes} == {"fruit/1"}
 
 
 def test_a_version_that_another_hand_wrote_is_not_ours(project: Project) -> None:
