@@ -110,6 +110,24 @@ def sweep(directory: Path) -> None:
             os.close(lock)
 
 
+def abandoned(directory: Path) -> list[Path]:
+    """Return the temporary directories in a model's directory that ``sweep`` would remove."""
+    found = []
+    for path in sorted(directory.glob(f"{_PREFIX}*")):
+        with suppress(OSError):
+            os.close(_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
+            found.append(path)
+    return found
+
+
+def remove(version: Path) -> None:
+    """Remove a version's directory: it is gone at once, and what a process that is killed leaves of it is swept."""
+    hidden = version.parent / f"{_PREFIX}{secrets.token_hex(8)}"
+    version.rename(hidden)
+    _sync(version.parent)
+    shutil.rmtree(hidden)
+
+
 def _temporary(directory: Path) -> tuple[Path, int]:
     """Make a directory that nobody sweeps while its lock is held, that is, until this process closes it or ends."""
     while True:

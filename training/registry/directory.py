@@ -3,12 +3,13 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from model.artifact.manifest import MANIFEST_FILE
 from model.artifact.names import VERSION, is_model_name
-from model.artifact.staging import write_file
+from model.artifact.staging import abandoned, remove, sweep, write_file
 from training.errors import RegistryError
 from training.registry.root import Content, Write
 from training.registry.version import verified
@@ -83,6 +84,24 @@ class DirectoryRoot:
         directory = self.path / name / str(number)
         verified(directory)
         return directory
+
+    def remove(self, name: str, number: int) -> None:
+        """Hide the directory by a rename, and then remove it."""
+        try:
+            with suppress(FileNotFoundError):  # somebody else has removed it
+                remove(self.path / name / str(number))
+        except OSError as error:
+            raise RegistryError(
+                f"{self.path / name / str(number)} can't be removed: {error.strerror}; mend its permissions."
+            ) from error
+
+    def leftovers(self, name: str, before: datetime) -> list[str]:  # noqa: ARG002 -- a lock tells more than a time
+        """Return the temporary directories of publishers that were killed; a living one holds a lock."""
+        return [path.name for path in abandoned(self.path / name)]
+
+    def sweep(self, name: str, before: datetime) -> None:  # noqa: ARG002 -- as above
+        """Remove these directories."""
+        sweep(self.path / name)
 
     @staticmethod
     def _listed(directory: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """The aliases of one model and their history: changed by one compare-and-swap, so that no change is ever lost."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ from training.registry.root import Content, Root
 
 _MOVES: Final = ".moves"
 """Directory of the history; no server looks into what begins with a dot."""
+_RECORD: Final = re.compile(r"/[0-9]+\.json$")
 _ATTEMPTS: Final = 50
 _LONGEST_PAUSE_SECONDS: Final = 0.5
 
@@ -49,6 +51,11 @@ class Ledger:
     def history(self, aliases: Aliases) -> list[Move]:
         """Return the moves that led to the aliases, the oldest first."""
         return sorted(self._moves(aliases), key=lambda move: move.number)
+
+    def next_number(self, aliases: Aliases) -> int:
+        """Return the number of the move that comes after the aliases."""
+        kept = [int(key.rpartition("/")[2].partition(".")[0]) for key in self._kept()]
+        return 1 + max([0 if aliases.last is None else aliases.last.number, *kept])
 
     def change(self, change: Change) -> None:
         """
@@ -87,7 +94,7 @@ class Ledger:
 
     def _moves(self, aliases: Aliases) -> Iterator[Move]:
         last = aliases.last
-        for key in self._root.keys(self._directory):
+        for key in self._kept():
             content = self._root.read(key)
             if content is None or (last is not None and key == self._kept_as(last)):
                 continue
@@ -97,6 +104,9 @@ class Ledger:
                 raise RegistryError(f"{self._root.url}/{key} is no record of a move; restore or remove it.") from error
         if last is not None:
             yield last
+
+    def _kept(self) -> list[str]:
+        return [key for key in self._root.keys(self._directory) if _RECORD.search(key)]
 
     def _keep(self, aliases: Aliases) -> None:
         """Put the last move into the history, unless it is there."""

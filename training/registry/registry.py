@@ -9,6 +9,7 @@ from model.artifact.manifest import MANIFEST_FILE, manifest_of
 from model.artifact.names import VERSION, check_model_name
 from training.errors import RegistryError
 from training.registry.aliases import Aliases
+from training.registry.cache import CACHE
 from training.registry.directory import DirectoryRoot
 from training.registry.ledger import Ledger
 from training.registry.move import ALIASES, CHAMPION, Move, way_back
@@ -28,11 +29,19 @@ class Registry:
     Parameters
     ----------
     root : str or Path
-        A directory.
+        A directory, ``s3://bucket/prefix`` or ``gs://bucket/prefix``; a bucket is asked with the credentials and the
+        endpoint that the environment names.
+    cache : Path
+        Where versions fetched from a bucket are kept.
+
+    Raises
+    ------
+    RegistryError
+        The URL is of another scheme, or names no bucket.
     """
 
-    def __init__(self, root: str | Path) -> None:
-        self._root: Root = DirectoryRoot(Path(root))
+    def __init__(self, root: str | Path, *, cache: Path = CACHE) -> None:
+        self._root = _opened(str(root), cache)
 
     @property
     def root(self) -> str:
@@ -144,7 +153,7 @@ class Registry:
             if before == after:
                 return None
             self._check_there(version, aliases)
-            number = _next(ledger.history(aliases))
+            number = ledger.next_number(aliases)
             return Move.of(number, alias, before, after, why=why, by=by)
 
         return _moved(ledger, decide)
@@ -182,7 +191,7 @@ class Registry:
                     f"{name} has no earlier champion to go back to; promote the version that is to be champion."
                 )
             self._check_there(Version(name, int(back)), aliases)
-            return Move.of(_next(moves), CHAMPION, now, back, kind="rollback", why=why, by=by)
+            return Move.of(ledger.next_number(aliases), CHAMPION, now, back, kind="rollback", why=why, by=by)
 
         return _moved(ledger, decide)
 
@@ -266,8 +275,15 @@ def _moved(ledger: Ledger, decide: Callable[[Aliases], MaybeMove]) -> MaybeMove:
     return decided[-1]
 
 
-def _next(moves: list[Move]) -> int:
-    return 1 + max((move.number for move in moves), default=0)
+def _opened(root: str, cache: Path) -> Root:
+    scheme, separator, place = root.partition("://")
+    if not separator:
+        return DirectoryRoot(Path(root))
+    if scheme not in {"s3", "gs"} or not place.partition("/")[0]:
+        raise RegistryError(f"{root} is no model root; expected a directory, s3://bucket/prefix or gs://bucket/prefix.")
+    from training.registry.bucket import BucketRoot  # noqa: PLC0415 -- most roots are directories
+
+    return BucketRoot(root, cache)
 
 
 __all__ = ["Registry"]

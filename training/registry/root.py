@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -59,3 +60,12 @@ class Root(Protocol):
 
     def fetch(self, name: str, number: int) -> Path:
         """Return a local directory with a version's files, each as the manifest says."""
+
+    def remove(self, name: str, number: int) -> None:
+        """Remove a version that is not the newest: from the first moment on it is none."""
+
+    def leftovers(self, name: str, before: datetime) -> list[str]:
+        """Return what publishers have left that were killed, in a bucket before a time."""
+
+    def sweep(self, name: str, before: datetime) -> None:
+        """Remove that."""
