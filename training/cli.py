@@ -59,7 +59,7 @@ def _run(run: Run) -> str:
 def _ingest(run: Run) -> str:
     """Take a snapshot of the source, which the commands below go on from."""
     snapshot = run.ingest()
-    return f"snapshot {snapshot.sha256}: {len(snapshot.content)} bytes of {snapshot}"
+    return f"snapshot {snapshot.sha256}: {snapshot.bytes} bytes of {snapshot}"
 
 
 def _validate(run: Run) -> str:

@@ -36,3 +36,8 @@ class Refused(TrainingError):
 
 class RegistryError(TrainingError):
     """The registry can't be read or written, or does not hold what was asked for."""
+
+
+def first_line(message: object) -> str:
+    """Return the first line of what a library says, for a sentence of ours."""
+    return str(message).strip().partition("\n")[0]

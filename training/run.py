@@ -12,9 +12,7 @@ from model.artifact import publish
 from model.errors import ArtifactError
 from training.config import Config
 from training.errors import ConfigurationError, DataError, Refused, RegistryError
-from training.ingest import source
-from training.ingest.source import Snapshot
-from training.ingest.store import SnapshotStore
+from training.ingest import Snapshot, SnapshotStore, take
 from training.record import identity, readable, write_whole
 from training.registry import CHALLENGER, CHAMPION, Registry, Version
 from training.steps import EVALUATE, FIT, VALIDATE, Step, Workspace
@@ -93,11 +91,9 @@ class Run:
 
     def ingest(self) -> Snapshot:
         """Take a snapshot of the source, which the steps after it go on from."""
-        snapshot = source.read(self.config.source, self._base)
-        log.info("read %s, sha256 %s", snapshot, snapshot.sha256)
         with self._locked():
-            SnapshotStore(self._work / "snapshots").add(snapshot)
-            write_whole(self._taken, readable({"source": self.config.source, "sha256": snapshot.sha256}))
+            snapshot = take(self.config.source, self._base, self._snapshots)
+            write_whole(self._taken, readable({"source": self._source, "sha256": snapshot.sha256}))
         self.snapshot = snapshot
         return snapshot
 
@@ -115,11 +111,11 @@ class Run:
             taken = json.loads(self._taken.read_bytes())
         except FileNotFoundError as error:
             raise DataError(f"no snapshot of {self.config.name} has been taken; run ingest first") from error
-        if taken["source"] != self.config.source:
+        if taken["source"] != self._source:
             raise DataError(
-                f"the snapshot of {self.config.name} is of {taken['source']!r}, and source is {self.config.source!r}; run ingest"
+                f"the snapshot of {self.config.name} is of another source than the configuration's; run ingest"
             )
-        return SnapshotStore(self._work / "snapshots").get(taken["sha256"])
+        return self._snapshots.get(taken["sha256"])
 
     def make(self, step: Step) -> Path:
         """Do a step, and those before it, unless that was done; return its directory."""
@@ -189,10 +185,18 @@ class Run:
     def _ingredients(self) -> dict[str, Any]:
         snapshot = self.snapshot
         return {
-            "snapshot": {"source": snapshot.source, "sha256": snapshot.sha256, "bytes": len(snapshot.content)},
+            "snapshot": {"source": snapshot.source, "sha256": snapshot.sha256, "bytes": snapshot.bytes},
             "configuration": self.config.as_json(),
             "code": code_versions(),
         }
+
+    @property
+    def _source(self) -> Any:
+        return self.config.source.model_dump(mode="json")
+
+    @property
+    def _snapshots(self) -> SnapshotStore:
+        return SnapshotStore(self._work / "snapshots")
 
     @cached_property
     def _steps(self) -> Workspace:

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, ValidationError, field_validator, model_v
 
 from training.columns import Kind
 from training.config.section import Section, keys_of, section_at
+from training.config.source import Source
 from training.errors import ConfigurationError
 from training.metrics import METRICS, Task, names_for
 
@@ -60,9 +61,8 @@ class Config(Section):
     ----------
     name : str
         Name of the model; versions are published under ``<root>/<name>/``.
-    source : str
-        A CSV file: a path, relative to the configuration file, or ``package://PACKAGE/PATH`` for a file that an
-        installed Python package ships.
+    source : Source
+        Where the rows come from.
     target : str
         Column to predict.
     task : Task
@@ -89,7 +89,7 @@ class Config(Section):
     """Keys that decide nothing about a version, but what is done with it."""
 
     name: str
-    source: str
+    source: Source
     target: str
     task: Task
     columns: dict[str, Kind] = Field(default_factory=dict)

@@ -1,21 +1,28 @@
-"""Where snapshots lie: ``<work>/snapshots/<sha256>/``, each the bytes of a source and what is known of them."""
+"""Where snapshots lie: ``<work>/snapshots/<sha256>/``, each a copy of what was read and what is known of it."""
 
+import fcntl
 import json
-from datetime import UTC, datetime
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from uuid import uuid4
 
-from training.errors import DataError
-from training.ingest.source import Snapshot
-from training.record import directory_made_whole, readable
+from training.errors import DataError, TrainingError
+from training.ingest.draft import Draft, Unwritten, written
+from training.ingest.snapshot import RECORD, Snapshot
+from training.record import digest_of
 
-RECORD: Final = "snapshot.json"
-_DATA: Final = "data.csv"
+_DRAFT: Final = ".draft-"
 
 
 class SnapshotStore:
     """
-    The snapshots of a work directory; the same bytes are kept once.
+    The snapshots of a work directory.
+
+    A snapshot appears whole or not at all, and the same bytes are kept once.
 
     Parameters
     ----------
@@ -25,41 +32,105 @@ class SnapshotStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def add(self, snapshot: Snapshot) -> Path:
-        """Keep a snapshot, and return its directory."""
-        place = self._directory / snapshot.sha256
-        if not (place / RECORD).exists():
-            with directory_made_whole(place) as partial:
-                (partial / _DATA).write_bytes(snapshot.content)
-                (partial / RECORD).write_bytes(readable(_described(snapshot)))
-        return place
-
     def get(self, sha256: str) -> Snapshot:
         """
-        Return a snapshot that was kept.
+        Return a snapshot that was kept, its bytes held to their digests.
 
         Raises
         ------
         DataError
-            There is none, or its bytes are no longer those of its digest.
+            There is none, or its bytes are no longer what they were.
         """
         place = self._directory / sha256
         try:
-            record = json.loads((place / RECORD).read_bytes())
-            snapshot = Snapshot(record["source"], (place / _DATA).read_bytes())
-        except OSError as error:
-            raise DataError(f"snapshot {sha256} cannot be read: {error.strerror}; ingest the source again") from error
-        if snapshot.sha256 != sha256:
+            snapshot = Snapshot.from_json(place, json.loads((place / RECORD).read_bytes()))
+            damaged = [part.path for part in snapshot.parts if digest_of(part.path) != part.sha256]
+        except FileNotFoundError as error:
             raise DataError(
-                f"snapshot {sha256} is damaged: its bytes have another digest; remove {place} and ingest again"
-            )
+                f"there is no whole snapshot {sha256} in {self._directory}; ingest the source again"
+            ) from error
+        except OSError as error:
+            raise DataError(f"snapshot {sha256} cannot be read: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{place / RECORD} is damaged; remove {place} and ingest the source again") from error
+        if damaged or snapshot.sha256 != sha256:
+            what = [*damaged, place / RECORD][0]
+            raise DataError(f"{what} is damaged, for its digest is another; remove {place} and ingest the source again")
         return snapshot
 
+    @contextmanager
+    def draft(self) -> Iterator[Draft]:
+        """
+        Give a snapshot to write, which is gone at the end unless it was kept.
 
-def _described(snapshot: Snapshot) -> dict[str, Any]:
-    return {
-        "source": snapshot.source,
-        "sha256": snapshot.sha256,
-        "bytes": len(snapshot.content),
-        "taken": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+        Raises
+        ------
+        TrainingError
+            The disk is full, or the directory can't be written.
+        """
+        try:
+            with self._claimed() as directory:
+                yield Draft(directory)
+        except Unwritten as error:
+            raise TrainingError(
+                f"a snapshot can't be written to {self._directory}: {error}; nothing of it is left there"
+            ) from error
+
+    def keep(self, draft: Draft, snapshot: Snapshot) -> Snapshot:
+        """
+        Keep what a draft has become.
+
+        Returns
+        -------
+        snapshot : Snapshot
+            As it lies there: where the same bytes were kept before, those.
+        """
+        draft.record(snapshot)
+        with written():
+            if not self._is_sound(snapshot.sha256):
+                draft.replace(self._directory / snapshot.sha256)
+        return snapshot.over(self.get(snapshot.sha256))
+
+    def _is_sound(self, sha256: str) -> bool:
+        try:
+            self.get(sha256)
+        except DataError:
+            return False
+        return True
+
+    @contextmanager
+    def _claimed(self) -> Iterator[Path]:
+        """Give a directory that is held while the block runs; those that nobody holds any more are swept."""
+        directory = self._directory / f"{_DRAFT}{uuid4().hex}"
+        with written():
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with _lock(self._directory):
+                for leftover in self._directory.glob(f"{_DRAFT}*"):
+                    _sweep(leftover)
+                directory.mkdir()
+                held = os.open(directory, os.O_RDONLY)
+                fcntl.flock(held, fcntl.LOCK_EX)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+            os.close(held)
+
+
+@contextmanager
+def _lock(directory: Path) -> Iterator[None]:
+    with (directory / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(leftover: Path) -> None:
+    """Remove a draft unless the process that writes it is alive."""
+    held = os.open(leftover, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(leftover, ignore_errors=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(held)

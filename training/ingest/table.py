@@ -1,75 +1,182 @@
-"""From the bytes of a CSV file to a table of texts."""
+"""From a snapshot to a table, as a whole or in chunks."""
 
-import csv
-import io
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from training.config.source import Format
 from training.errors import DataError
-from training.ingest.source import Snapshot
+from training.ingest.formats import READERS
+from training.ingest.formats.limits import check_lengths
+from training.ingest.formats.objects import texts_of
+from training.ingest.snapshot import Part, Snapshot
+
+LONGEST_ROW: Final = 16 << 20
+"""Most bytes of a row, unless the configuration says otherwise."""
+
+TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
+"""Dtype of texts: that of pandas 3, a fifth of the memory of Python's own texts; NaN where missing."""
 
 
-def parse(snapshot: Snapshot, missing: Sequence[str]) -> pd.DataFrame:
+def read(snapshot: Snapshot, missing: Sequence[str] = (), *, longest_row: int = LONGEST_ROW) -> pd.DataFrame:
     """
-    Read a CSV file with a header.
+    Read a snapshot as a whole.
 
-    Every cell stays the text that it is, so that a column's kind is decided once, elsewhere, and ``007`` is not 7.
+    In CSV every cell stays the text that it is, so that a column's kind is decided once, elsewhere, and ``007`` is not
+    7. The other formats keep their types: numbers, booleans, dates and texts.
 
     Parameters
     ----------
     snapshot : Snapshot
     missing : sequence of str
-        Cells that mean a missing value.
+        Texts that mean a missing value.
+    longest_row : int
+        Most bytes of a row.
 
     Returns
     -------
-    table : DataFrame of str, shape (n_samples, n_columns)
-        NaN where missing.
+    table : DataFrame of shape (n_samples, n_columns)
+        Texts are ``str`` with NaN where missing. Integers and booleans are NumPy's, or nullable where some are missing.
+        A column of several types is read as texts.
 
     Raises
     ------
     DataError
-        The file is empty, is not a CSV file in UTF-8, has no rows, or has columns without a name of their own.
+        A file is not of its format, has no rows, or has columns that can't be read; the sentence names file, row and
+        column.
     """
-    text = _decoded(snapshot)
+    tables = list(_tables(snapshot, longest_row))
+    return _frame(snapshot, _joined(tables), missing)
+
+
+def chunks(
+    snapshot: Snapshot, missing: Sequence[str] = (), *, longest_row: int = LONGEST_ROW
+) -> Iterator[pd.DataFrame]:
+    """
+    Read a snapshot in chunks, whose rows are numbered on.
+
+    Parameters, types and errors are those of ``read``, but for this: what a chunk of JSON lines lacks, it lacks, and a
+    column's type is that of its values in this chunk.
+
+    Yields
+    ------
+    chunk : DataFrame of shape (n_rows, n_columns)
+        Some ten thousand rows. A JSON array is one chunk.
+    """
+    before = 0
+    for table in _tables(snapshot, longest_row):
+        chunk = _frame(snapshot, table, missing)
+        chunk.index += before
+        before += len(chunk)
+        yield chunk
+
+
+def _tables(snapshot: Snapshot, longest_row: int) -> Iterator[pa.Table]:
+    rows = 0
+    first: pa.Schema | None = None
+    for part in snapshot.parts:
+        before = 0
+        for table in READERS[snapshot.format](part, longest_row):
+            check_lengths(part, table, longest_row, before)
+            before += table.num_rows
+            first = first or table.schema
+            yield table if snapshot.format in _OBJECTS else _in_order(first.names, table, snapshot, part)
+        rows += before
+    if not rows:
+        raise DataError(f"{snapshot} has columns but no rows; expected at least one")
+
+
+def _in_order(names: Sequence[str], table: pa.Table, snapshot: Snapshot, part: Part) -> pa.Table:
+    """Hold the columns of a file to those of the first, for a file that lacks one is another table."""
+    if table.column_names == names:
+        return table
+    lacking = [name for name in names if name not in table.column_names]
+    surplus = [name for name in table.column_names if name not in names]
+    if lacking or surplus:
+        which = f"lacks column {lacking[0]!r}" if lacking else f"has a column {surplus[0]!r}"
+        other = f"which {snapshot.parts[0]} has" if lacking else f"which {snapshot.parts[0]} lacks"
+        raise DataError(f"{part} {which}, {other}; expected the same columns in each file")
+    return table.select(names)
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     try:
-        _check_rows(snapshot, csv.reader(io.StringIO(text)))
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, na_values=list(missing))
-    except (csv.Error, pd.errors.ParserError) as error:
-        raise DataError(f"{snapshot} is not a CSV file: {str(error).strip().splitlines()[0]}") from error
-    if table.empty:
-        raise DataError(f"{snapshot} has a header but no rows; expected at least one")
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        # A column changes its type on the way: all of it is the texts that it is in the file.
+        changing = {name for name in _names(tables) if not _unify([_field(table, name) for table in tables])}
+        return pa.concat_tables([_as_texts(table, changing) for table in tables], promote_options="permissive")
+
+
+def _names(tables: Sequence[pa.Table]) -> list[str]:
+    return list(dict.fromkeys(name for table in tables for name in table.column_names))
+
+
+def _field(table: pa.Table, name: str) -> pa.Schema:
+    return pa.schema([table.schema.field(name)] if name in table.column_names else [])
+
+
+def _unify(schemas: Sequence[pa.Schema]) -> bool:
+    try:
+        pa.unify_schemas(schemas, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return False
+    return True
+
+
+def _as_texts(table: pa.Table, names: Collection[str]) -> pa.Table:
+    for name in names:
+        if name in table.column_names and not pa.types.is_string(table.schema.field(name).type):
+            texts = pa.array(texts_of(table.column(name).to_pylist()), pa.string())
+            table = table.set_column(table.column_names.index(name), name, texts)
     return table
 
 
-def _decoded(snapshot: Snapshot) -> str:
-    try:
-        text = snapshot.content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{snapshot} is not text in UTF-8: byte {error.start + 1} does not fit") from error
-    if not text.strip():
-        raise DataError(f"{snapshot} is empty; expected a header and rows")
-    return text
+def _frame(snapshot: Snapshot, table: pa.Table, missing: Sequence[str]) -> pd.DataFrame:
+    nulls = pa.array(missing, pa.string())
+    columns = {name: _plain(snapshot, name, table.column(name), nulls) for name in table.column_names}
+    return pd.DataFrame({name: _series(column) for name, column in columns.items()}, copy=False)
 
 
-def _check_rows(snapshot: Snapshot, reader: Iterator[list[str]]) -> None:
-    """Refuse a header or rows that pandas would fill up without a word."""
-    rows = filter(None, reader)
-    header = next(rows, [])
-    _check_header(snapshot, header)
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            raise DataError(
-                f"{snapshot} is not a CSV file: row {number} has {len(row)} cells, the header {len(header)}"
-            )
+def _plain(snapshot: Snapshot, name: str, column: pa.ChunkedArray, missing: pa.Array) -> pa.ChunkedArray:
+    """Return a column of one of the types that a table has, or refuse it."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _plain(snapshot, name, column.cast(kind.value_type), missing)
+    if kind in _TEXTS:
+        return pc.if_else(pc.is_in(column, missing), pa.scalar(None, kind), column) if len(missing) else column
+    if any(is_it(kind) for is_it in _KEPT):
+        return column
+    for is_it, becomes in _BECOMES:
+        if is_it(kind):
+            return column.cast(becomes)
+    raise DataError(
+        f"{snapshot} has column {name!r} of type {kind}; expected numbers, booleans, dates or texts: leave it out, or "
+        f"flatten it before"
+    )
 
 
-def _check_header(snapshot: Snapshot, header: Sequence[str]) -> None:
-    nameless = [i for i, name in enumerate(header, start=1) if not name.strip()]
-    if nameless:
-        raise DataError(f"{snapshot} has no name for column {nameless[0]}; expected one for each")
-    name, times = Counter(header).most_common(1)[0]
-    if times > 1:
-        raise DataError(f"{snapshot} has {times} columns named {name!r}; expected a name of its own for each")
+def _series(column: pa.ChunkedArray) -> "pd.Series[Any]":
+    nullable = column.null_count > 0
+    types: dict[pa.DataType, Any] = dict.fromkeys(_TEXTS, TEXT)
+    if nullable and pa.types.is_boolean(column.type):
+        types[column.type] = pd.BooleanDtype()
+    if nullable and pa.types.is_integer(column.type):
+        types[column.type] = pd.UInt64Dtype() if column.type == pa.uint64() else pd.Int64Dtype()
+    series: pd.Series[Any] = column.to_pandas(types_mapper=types.get)
+    return series
+
+
+_TEXTS: Final = (pa.string(), pa.large_string(), pa.string_view())
+_KEPT: Final = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_timestamp)
+_OBJECTS: Final = frozenset({Format.JSON, Format.JSON_LINES})
+_BECOMES: Final = (
+    (pa.types.is_null, pa.string()),
+    (pa.types.is_decimal, pa.float64()),
+    (pa.types.is_date, pa.timestamp("ms")),
+    (pa.types.is_time, pa.string()),
+)

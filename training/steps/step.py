@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import Config
-from training.ingest.source import Snapshot
+from training.ingest import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

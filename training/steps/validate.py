@@ -2,8 +2,7 @@
 
 import logging
 
-from training import cleaning
-from training.ingest import table
+from training import cleaning, ingest
 from training.record import readable
 from training.steps.rows import Rows
 from training.steps.step import Job, Step
@@ -12,7 +11,9 @@ log = logging.getLogger(__name__)
 
 
 def _make(job: Job) -> None:
-    cleaned = cleaning.clean(table.parse(job.snapshot, job.config.missing), job.config)
+    cleaned = cleaning.clean(
+        ingest.read(job.snapshot, job.config.missing, longest_row=job.config.source.max_row_bytes), job.config
+    )
     Rows(cleaned.X, cleaned.y, cleaned.kinds).write(job.output)
     (job.output / "report.json").write_bytes(readable({"rows": cleaned.counts.as_json()}))
     log.info("%s", cleaned.counts)

@@ -15,7 +15,7 @@ import sklearn
 from model import __version__
 from training.config import Config
 from training.errors import TrainingError
-from training.ingest.source import Snapshot
+from training.ingest import Snapshot
 from training.record import digest_of, directory_made_whole, identity, readable
 from training.steps.step import Job, Step
 
@@ -90,7 +90,7 @@ class Workspace:
             "step": step.name,
             "configuration": step.decided_by(self._configuration),
             "needs": {needed.name: self.key(needed) for needed in step.needs},
-            "snapshot": self._snapshot.sha256,
+            "snapshot": {"sha256": self._snapshot.sha256, "format": self._snapshot.format},
             "code": code_versions(),
             **self._besides.get(step.name, {}),
         }

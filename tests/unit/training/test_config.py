@@ -31,6 +31,7 @@ def refusal(tmp_path: Path, content: Any) -> str:
 def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
     assert load(tmp_path, LEAST).as_json() == {
         **LEAST,
+        "source": {"files": ["fruit.csv"], "format": None, "max_row_bytes": 16 << 20},
         "columns": {},
         "drop": [],
         "duplicates": "drop",

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import logging
 from collections.abc import Callable
@@ -6,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from training.config import Config
+from training.config.source import Format
 from training.errors import TrainingError
-from training.ingest.source import Snapshot
+from training.ingest import Part, Snapshot
 from training.steps import STEPS, Job, Step, Workspace
 from training.steps.workspace import RECORD, locked
 
@@ -36,7 +38,8 @@ def kitchen() -> Kitchen:
 
 
 def workspace(directory: Path, config: Config, content: bytes = b"") -> Workspace:
-    return Workspace(directory, config, Snapshot("fruit.csv", content))
+    part = Part(directory / "fruit.csv", "fruit.csv", hashlib.sha256(content).hexdigest(), len(content))
+    return Workspace(directory, config, Snapshot("fruit.csv", Format.CSV, (part,), "2026-01-01T00:00:00+00:00"))
 
 
 def test_a_step_is_done_once_and_what_it_needs_before_it(tmp_path: Path, config: Make, kitchen: Kitchen) -> None:

@@ -1,0 +1,78 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+
+from training.ingest import SnapshotStore
+
+BUCKET = "data"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    return SnapshotStore(tmp_path / "work" / "snapshots")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a server of S3, a process of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")},
+    )
+    try:
+        _wait_for(f"{url}/moto-api/")
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> "Bucket":
+    """An empty bucket, and the environment by which it is reached."""
+    settings = {
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret-of-the-bucket",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    httpx.post(f"{s3_server}/moto-api/reset").raise_for_status()
+    return Bucket(s3_server)
+
+
+class Bucket:
+    def __init__(self, url: str) -> None:
+        self._client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+        self._client.create_bucket(Bucket=BUCKET)
+
+    def put(self, key: str, content: bytes) -> str:
+        self._client.put_object(Bucket=BUCKET, Key=key, Body=content)
+        return f"s3://{BUCKET}/{key}"
+
+
+def _wait_for(url: str) -> None:
+    end = time.monotonic() + 60
+    while True:
+        try:
+            httpx.get(url)
+        except httpx.TransportError:
+            assert time.monotonic() < end, f"{url} does not answer"
+            time.sleep(0.1)
+        else:
+            return
