@@ -13,6 +13,7 @@ The errors a caller can meet, one tree for both protocols.
     ├── TooLarge                    413  RESOURCE_EXHAUSTED   body or rows over the limit
     ├── Overloaded                  429  RESOURCE_EXHAUSTED   too many requests in flight; retry later
     ├── NotReady                    503  UNAVAILABLE          model not ready, or drain time over; retry later
+    ├── SourceUnavailable           503  UNAVAILABLE          what a model looks up can't be had; retry later
     └── DeadlineExceeded            504  DEADLINE_EXCEEDED    the deadline passed; work whose turn had not come was not run
 
     ArtifactError                   a file, manifest or setting the operator has to mend (exit code 1)
@@ -107,6 +108,14 @@ class Overloaded(ServingError):
 
 class NotReady(ServingError):
     """The model is not ready, or the server has finished draining."""
+
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc_status = "UNAVAILABLE"
+    retry_after_seconds = 1
+
+
+class SourceUnavailable(ServingError):
+    """The model looks something up, and the source of that does not answer."""
 
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     grpc_status = "UNAVAILABLE"

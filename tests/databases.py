@@ -1,23 +1,29 @@
 """
-Debian's PostgreSQL and Redis as processes of a test: on a free port of 127.0.0.1, with all they have in a directory of their own.
+Databases as processes of a test: on a free port of 127.0.0.1, with all they have in a directory of their own.
 
-They run as nobody where the tests run as root, for PostgreSQL refuses to run as root, and no other user needs to be there.
+Debian's PostgreSQL and Redis run as nobody where the tests run as root, for PostgreSQL refuses to run as root, and no other
+user needs to be there. What stands in for Redis where it is not installed is this project's own.
 """
 
+import json
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
+
+from tests.hashes import Hashes
+from tests.servers import REPOSITORY
 
 USER: Final = "features"
 PASSWORD: Final = "correct-horse"
@@ -37,21 +43,29 @@ class Database:
     directory : Path
         That it works in.
     port : int
+    user : mapping
+        Whose process it is, as ``subprocess.Popen`` takes it.
     """
 
-    def __init__(self, url: str, command: Sequence[str], directory: Path, port: int) -> None:
+    def __init__(
+        self, url: str, command: Sequence[str], directory: Path, port: int, user: Mapping[str, Any] | None = None
+    ) -> None:
         self.url = url
         self._command = command
         self._directory = directory
         self._port = port
+        self._user = user or {}
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started, and not killed since."""
+        return self._process is not None
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         with (self._directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, cwd=self._directory, stdout=log, stderr=log, **_unprivileged()
-            )
+            self._process = subprocess.Popen(self._command, cwd=REPOSITORY, stdout=log, stderr=log, **self._user)
         end = time.monotonic() + _PATIENCE_SECONDS
         while not self._listens():
             assert self._process.poll() is None, f"it ended: {self.log()}"
@@ -62,7 +76,8 @@ class Database:
         """End it as a lost machine does."""
         if self._process is not None:
             for process in self._family():
-                process.kill()
+                with suppress(psutil.NoSuchProcess):  # PostgreSQL's go by themselves once the first is gone
+                    process.kill()
             self._process.wait()
             self._process = None
 
@@ -86,7 +101,7 @@ class Database:
         """Return its processes; PostgreSQL's have sessions of their own, so that no group holds them."""
         assert self._process is not None
         main = psutil.Process(self._process.pid)
-        return [*main.children(recursive=True), main]
+        return [main, *main.children(recursive=True)]
 
     def _listens(self) -> bool:
         with socket.socket() as tried:
@@ -107,7 +122,9 @@ def postgresql() -> Iterator[Database]:
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": directory, "fsync": "off"}
         given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         url = f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:{port}/postgres"
-        with _running(Database(url, [_postgresql("postgres"), "-D", data, *given], directory, port)) as database:
+        with _running(
+            Database(url, [_postgresql("postgres"), "-D", data, *given], directory, port, _unprivileged())
+        ) as database:
             yield database
 
 
@@ -119,7 +136,18 @@ def redis() -> Iterator[Database]:
         settings = {"bind": "127.0.0.1", "port": port, "requirepass": PASSWORD, "appendonly": "yes", "dir": directory}
         given = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
         url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
-        with _running(Database(url, ["redis-server", *given], directory, port)) as database:
+        with _running(Database(url, ["redis-server", *given], directory, port, _unprivileged())) as database:
+            yield database
+
+
+@contextmanager
+def hashes(kept: Hashes) -> Iterator[Database]:
+    """Run what stands in for Redis, with hashes that never change."""
+    with _directory() as directory:
+        port = _free_port()
+        (directory / "hashes.json").write_text(json.dumps(kept))
+        command = [sys.executable, "-m", "tests.hashes", str(directory / "hashes.json"), str(port)]
+        with _running(Database(f"redis://127.0.0.1:{port}/0", command, directory, port)) as database:
             yield database
 
 
