@@ -180,6 +180,8 @@ class ModelRepository:
                 created=artifact.manifest.created.timestamp() if artifact.manifest else None,
                 profile=artifact.profile,
             )
+            for lookup in artifact.lookups:
+                lookup.watch(self._metrics.lookups(name, servable.version, lookup.name))
         self._count(name, old, fresh)
         _report_trouble(name, old, fresh)
         return bool(new)

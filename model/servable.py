@@ -12,7 +12,8 @@ import numpy as np
 from model.artifact import Artifact, Golden, LoadPolicy, alike, load
 from model.codec.json_tensor import tensor_from_json
 from model.engine import Engine, engine_of
-from model.errors import ArtifactError, ServingError
+from model.errors import ArtifactError, ServingError, SourceUnavailable
+from model.lookup.recall import recalled
 from model.signature import Inputs, Outputs, Signature
 from model.signature.inputs import X
 from model.signature.outputs import encode, methods_of
@@ -81,12 +82,16 @@ class Servable:
         Raises
         ------
         InvalidInput
-            The estimator refused a value, and the table tells which.
+            The estimator refused a value, and the table tells which; or a look-up refused a key.
+        SourceUnavailable
+            What it looks up can't be had.
         ServingError
             The estimator failed; the cause is chained for the log, and is not for the client.
         """
         try:
             return self.engine.run(table, methods_of(outputs))
+        except SourceUnavailable:
+            raise
         # What would end a program is the model's failure too.
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             refusal = (
@@ -135,7 +140,12 @@ def load_servable(
         inputs=inputs,
         outputs=Outputs(artifact.signature, default_output),
     )
-    return warmed_up(servable)
+    for lookup in artifact.lookups:
+        lookup.prepare()
+    ready = warmed_up(servable)
+    for lookup in artifact.lookups:
+        lookup.serve()
+    return ready
 
 
 def _engine(artifact: Artifact) -> tuple[Inputs, Engine]:
@@ -157,6 +167,11 @@ def warmed_up(servable: Servable) -> Servable:
     golden = servable.artifact.golden
     if golden is None or not golden.inputs:
         return servable
+    with recalled(golden.lookups):
+        return _measured(servable, golden)
+
+
+def _measured(servable: Servable, golden: Golden) -> Servable:
     table = servable.inputs.decode(_request(servable, golden))
     outputs = servable.outputs.select([RequestedOutput(tensor["name"]) for tensor in golden.outputs])
     for expected, got in zip(golden.outputs, encode(outputs, servable.run(table, outputs)), strict=False):
@@ -168,7 +183,10 @@ def warmed_up(servable: Servable) -> Servable:
     methods = {output.method: output for output in servable.signature.outputs}
     return replace(
         servable,
-        inline_rows={name: _short(servable, table, output) for name, output in methods.items()},
+        # What looks something up may wait for it, whatever it takes to recall the golden rows.
+        inline_rows={}
+        if servable.artifact.lookups
+        else {name: _short(servable, table, output) for name, output in methods.items()},
         # A label may be the same by chance where a probability beside it shows that neighbours matter.
         joinable=all(_is_joinable(servable, table, output) for output in methods.values()),
     )

@@ -14,6 +14,7 @@ from model.codec.json_tensor import tensor_from_json
 from model.engine import EngineName, EngineRecord, engine_of, program_of
 from model.engine.acceleration import ENGINES, Accelerated, accelerate
 from model.errors import ArtifactError
+from model.lookup.recall import recalled
 from model.signature import Signature
 from model.signature.answers import quiet
 from model.tensors import Tensor
@@ -99,7 +100,8 @@ def accelerate_version(
             f"{directory} holds an ONNX graph, which onnxruntime runs as it is; there is no other engine."
         )
     rows = [tensor_from_json(item) for item in manifest.golden.inputs]
-    found = find_engine(artifact.estimator, manifest.signature, rows, manifest.golden, engines)
+    with recalled(manifest.golden.lookups):
+        found = find_engine(artifact.estimator, manifest.signature, rows, manifest.golden, engines)
     if _says_the_same(found.record, manifest):
         return manifest
     try:

@@ -16,6 +16,7 @@ from model.artifact.verification import Kind, Verified, examined
 from model.drift import Profile
 from model.engine import Program
 from model.engine.network import OnnxNetwork
+from model.lookup.found import LooksUp
 from model.signature import Signature
 from model.signature.guess import guess_signature
 
@@ -69,6 +70,8 @@ class Artifact:
         That answers in scikit-learn's place.
     network : OnnxNetwork or None
         What there is in place of an estimator.
+    lookups : tuple of LooksUp
+        What the estimator looks up while it answers.
     """
 
     estimator: Any
@@ -85,6 +88,7 @@ class Artifact:
     warnings: tuple[str, ...]
     program: Program | None = None
     network: OnnxNetwork | None = None
+    lookups: tuple[LooksUp, ...] = ()
 
     @property
     def profile(self) -> Profile | None:
@@ -135,6 +139,7 @@ def _published(verified: Verified, manifest: Manifest, unpickled: Unpickled, dig
         sklearn_version=manifest.environment.packages["scikit-learn"],
         warnings=tuple(dict.fromkeys((*verified.warnings, *unpickled.warnings, *warnings))),
         program=program,
+        lookups=unpickled.lookups,
     )
 
 
@@ -171,6 +176,7 @@ def _bare(verified: Verified, unpickled: Unpickled, digest: str) -> Artifact:
         kind=verified.kind,
         verified=False,
         sklearn_version=_sklearn_version(verified.mlmodel, unpickled),
+        lookups=unpickled.lookups,
         warnings=tuple(dict.fromkeys((*verified.warnings, *unpickled.warnings, *warnings))),
     )
 

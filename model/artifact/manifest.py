@@ -128,10 +128,14 @@ class Golden(_Part):
     ----------
     inputs, outputs : tuple of dict
         V2 tensors in JSON. An output that JSON can't carry is left out.
+    lookups : dict
+        What the sources of look-ups said of the keys in these rows: by the name of the look-up and the key, the values
+        in the order of its columns, or None for an unknown key. Golden rows are answered from it, never from a source.
     """
 
     inputs: tuple[JsonTensor, ...]
     outputs: tuple[JsonTensor, ...] = ()
+    lookups: dict[str, dict[str, tuple[float | str | bool | None, ...] | None]] = {}
 
 
 class Manifest(_Part):

@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from model.artifact.manifest import Manifest, Requirement
 from model.errors import ArtifactError
+from model.lookup.found import LooksUp
 
 _PINNED: Final = frozenset({"sklearn", "numpy"})
 """Modules whose versions the manifest's environment pins."""
+_OWN: Final = __name__.partition(".")[0]
+"""This project's, which whoever serves has."""
 _SCRIPTS: Final = frozenset({"__main__", "__mp_main__"})
 
 
@@ -100,6 +103,8 @@ class _Collector(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if callable(obj):
             self._note(obj)
+        elif isinstance(obj, LooksUp):
+            self.modules.update(obj.modules)
         return NotImplemented
 
     def _note(self, obj: Any) -> None:
@@ -118,7 +123,7 @@ class _Collector(pickle.Pickler):
                 f"import; move it to a module, fit the estimator again, and give the module's directory by --code_dir."
             )
         top = module.partition(".")[0]
-        if top not in _PINNED and top not in sys.stdlib_module_names:
+        if top not in _PINNED | {_OWN} and top not in sys.stdlib_module_names:
             self.modules.add(top)
 
 

@@ -12,6 +12,7 @@ from model.artifact.manifest import Golden
 from model.codec.json_tensor import tensor_to_json
 from model.datatypes import NUMERIC, NUMPY_DTYPES, Datatype
 from model.errors import ArtifactError, InvalidInput
+from model.lookup.recall import recalled
 from model.signature import Column, Signature
 from model.signature.answers import quiet
 from model.signature.infer import container
@@ -42,16 +43,19 @@ def record_golden(estimator: Any, signature: Signature, sample: Sample) -> Golde
     rows = _chosen(frame[list(signature.names)] if signature.named else frame)
     inputs = [tensor_to_json(tensor) for tensor in to_tensors(signature, rows)]
     table = decoded(signature, inputs)
-    first = answers_of(estimator, signature, table)
-    stable = _alike_by_name(first, answers_of(estimator, signature, table))
-    direct = _alike_by_name(first, answers_of(estimator, signature, container(rows, signature.layout)))
+    with recalled({}) as said:
+        first = answers_of(estimator, signature, table)
+        stable = _alike_by_name(first, answers_of(estimator, signature, table))
+        direct = _alike_by_name(first, answers_of(estimator, signature, container(rows, signature.layout)))
     for name in stable - direct:
         raise ArtifactError(
             f"The estimator answers rows of the sample otherwise in {name!r} when they come as a V2 request; "
             f"write missing values in one way alone, and values of a column in one type."
         )
     recorded = (_carried(tensor) for tensor in first if tensor.name in stable)
-    return Golden(inputs=tuple(inputs), outputs=tuple(tensor for tensor in recorded if tensor is not None))
+    return Golden(
+        inputs=tuple(inputs), outputs=tuple(tensor for tensor in recorded if tensor is not None), lookups=said
+    )
 
 
 def sample_tensors(signature: Signature, sample: Sample) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """An estimator from its open file. Nothing calls this before the file was verified, or let in unverified on purpose."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from model.artifact.modules import missing_module
 from model.artifact.pins import skew
 from model.errors import ArtifactError, UntrustedArtifact
 from model.imports import import_sklearn
+from model.lookup.found import LooksUp, finding
 
 Serialization = Literal["joblib", "pickle", "skops", "onnx"]
 """How a model's file is written; ONNX is no estimator, and never comes here."""
@@ -30,11 +32,14 @@ class Unpickled:
         That it was made with, where this is known to differ from the one that runs here.
     warnings : tuple of str
         What was said on the way, such as that the file comes from another scikit-learn.
+    lookups : tuple of LooksUp
+        Wherever in the estimator they are.
     """
 
     estimator: Any
     sklearn_version: str | None
     warnings: tuple[str, ...]
+    lookups: tuple[LooksUp, ...] = ()
 
 
 def read_estimator(
@@ -63,14 +68,23 @@ def read_estimator(
     import_sklearn()
     from sklearn.exceptions import InconsistentVersionWarning  # noqa: PLC0415 -- networks do without scikit-learn
 
-    with heard(InconsistentVersionWarning) as warnings:
+    with heard(InconsistentVersionWarning) as warnings, finding() as lookups:
         try:
             estimator = _read_skops(file, path, trusted) if serialization == "skops" else joblib.load(file)
         except ArtifactError:
             raise
         except Exception as error:
             raise ArtifactError(_failure(path, error, warnings)) from error
-    return Unpickled(estimator, _made_with(warnings), tuple(dict.fromkeys(_sentences(path, warnings))))
+    said = tuple(dict.fromkeys(_sentences(path, warnings)))
+    return Unpickled(estimator, _made_with(warnings), said, _distinct(path, lookups))
+
+
+def _distinct(path: str, lookups: Sequence[LooksUp]) -> tuple[LooksUp, ...]:
+    """Return look-ups that are told apart by their names, in metrics and in golden rows."""
+    for name, count in Counter(lookup.name for lookup in lookups).items():
+        if count > 1:
+            raise ArtifactError(f"{path} holds {count} look-ups of the name {name!r}; give each a name of its own.")
+    return tuple(lookups)
 
 
 def _made_with(warnings: Sequence[Warning]) -> str | None:

@@ -19,11 +19,26 @@ from model.errors import (
     Overloaded,
     PermissionDenied,
     ServingError,
+    SourceUnavailable,
     TooLarge,
     Unauthenticated,
 )
-from model.metrics.families import drift_families, model_families, request_families, server_families
-from model.metrics.series import Load, ModelSeries, ModelStatistics, RunMetrics, ServableMetrics, VersionSeries
+from model.metrics.families import (
+    drift_families,
+    lookup_families,
+    model_families,
+    request_families,
+    server_families,
+)
+from model.metrics.series import (
+    Load,
+    LookupMetrics,
+    ModelSeries,
+    ModelStatistics,
+    RunMetrics,
+    ServableMetrics,
+    VersionSeries,
+)
 from model.metrics.snapshot import drift_counts, page_of, registry_of, snapshot_of, statistics_in
 from model.workers.snapshot import Snapshot
 
@@ -32,6 +47,7 @@ REASONS: Final[Mapping[type[ServingError], str]] = {
     NotReady: "not_ready",
     Overloaded: "overloaded",
     PermissionDenied: "forbidden",
+    SourceUnavailable: "lookup",
     TooLarge: "too_large",
     Unauthenticated: "unauthenticated",
 }
@@ -99,6 +115,14 @@ class Metrics(Collector):
         """Return the counter of a version's runs."""
         with self._lock:
             return RunMetrics(self._version(model, version), self._lock)
+
+    def lookups(self, model: str, version: str, lookup: str) -> LookupMetrics:
+        """Return the counter of a look-up of a version, all its results from 0 on."""
+        with self._lock:
+            series = self._version(model, version)
+            if lookup not in series.lookups:
+                series.lookups[lookup] = LookupMetrics(self._lock)
+            return series.lookups[lookup]
 
     def unrouted(self, protocol: str, code: int) -> None:
         """Count an inference request that reached no model, such as one for an unknown name, under empty labels."""
@@ -235,6 +259,7 @@ class Metrics(Collector):
         with self._lock:
             families = [
                 *request_families(self._versions, self._unrouted),
+                *lookup_families(self._versions),
                 *model_families(self._models, self._versions, self._loads, self._swaps),
                 *server_families(self._load(), self._versions, self._rejected),
             ]

@@ -40,6 +40,20 @@ def request_families(versions: Versions, unrouted: Counts) -> Iterator[Metric]:
     yield _histogram("inference_batch_rows", "Rows in one run of the model", labels[:2], rows)
 
 
+def lookup_families(versions: Versions) -> Iterator[Metric]:
+    """Yield what is counted of look-ups; of models without any, nothing."""
+    counted = {(*key, name): lookup for key, series in versions.items() for name, lookup in series.lookups.items()}
+    labels = ("model", "version", "lookup", "result")
+    keys: Counts = {(*key, result): count for key, lookup in counted.items() for result, count in lookup.keys.items()}
+    queries: Counts = {
+        (*key, result): count for key, lookup in counted.items() for result, count in lookup.queries.items()
+    }
+    durations: _Histograms = {key: lookup.duration for key, lookup in counted.items()}
+    yield _counter("inference_lookup_keys", "Keys looked up, by where their rows came from", labels, keys)
+    yield _counter("inference_lookup_queries", "Queries of the source of a look-up", labels, queries)
+    yield _histogram("inference_lookup_query_duration_seconds", "Asking to knowing", labels[:3], durations)
+
+
 def model_families(
     models: Mapping[str, ModelSeries], versions: Versions, loads: Counts, swaps: Counts
 ) -> Iterator[Metric]:

@@ -134,6 +134,7 @@ class VersionSeries:
         self.version = version
         self.model = model
         self.protocols: dict[str, ServableMetrics] = {}
+        self.lookups: dict[str, LookupMetrics] = {}
         self.info: dict[str, str] = {}
         self.loaded_at = 0.0
         self.created: float | None = None
@@ -183,6 +184,35 @@ class RunMetrics:
         with self._lock:
             self._version.runs += 1
             self._version.batch_rows.observe(rows)
+
+
+class LookupMetrics:
+    """
+    Counts what a look-up of one version of a model does; see ``model.lookup.found.Observer``.
+
+    Made by ``Metrics.lookups``.
+    """
+
+    __slots__ = ("_lock", "duration", "keys", "queries")
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+        # Each from the start, so that the first of a kind shows as an increase.
+        self.keys = dict.fromkeys(("hit", "found", "unknown", "stale", "default", "failed"), 0)
+        self.queries = dict.fromkeys(("success", "timeout", "error", "skipped"), 0)
+        self.duration = Histogram(SECONDS)
+
+    def answered(self, result: str, keys: int) -> None:
+        """Count keys by where their rows came from."""
+        with self._lock:
+            self.keys[result] += keys
+
+    def queried(self, result: str, seconds: float) -> None:
+        """Count a query; one that was skipped has taken no time."""
+        with self._lock:
+            self.queries[result] += 1
+            if result != "skipped":
+                self.duration.observe(seconds)
 
 
 class ServableMetrics:

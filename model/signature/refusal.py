@@ -43,6 +43,8 @@ def explain(error: Exception, table: X, signature: Signature) -> InvalidInput | 
     """
     if isinstance(table, Tensors):
         return _of_network(error)
+    if isinstance(error, InvalidInput):
+        return error
     if not isinstance(error, ValueError | TypeError):
         return None
     message = str(error)

@@ -17,7 +17,15 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from model.datatypes import Datatype
 from model.drift import Profile, Ranges
 from model.drift.profile import Feature
-from model.errors import InvalidInput, MethodNotAllowed, NotReady, Overloaded, ServingError, TooLarge
+from model.errors import (
+    InvalidInput,
+    MethodNotAllowed,
+    NotReady,
+    Overloaded,
+    ServingError,
+    SourceUnavailable,
+    TooLarge,
+)
 from model.metrics import REASONS, SECONDS, Duration, Load, Metrics, ModelStatistics, ServableMetrics
 from model.tensors import Tensor
 from model.workers.roster import Roster
@@ -46,6 +54,7 @@ def metrics() -> Metrics:
     metrics.swapped("penguins", success=1)
     observe(metrics.of("penguins", "3", "rest"))
     metrics.runs("penguins", "3")(4)
+    metrics.lookups("penguins", "3", "customers").queried("success", 0.002)
     metrics.watch(lambda: Load(1, 256, {("penguins", "3"): 1}, 128))
     return metrics
 
@@ -235,6 +244,7 @@ def test_a_failed_load_is_counted_and_passes_on(metrics: Metrics) -> None:
         (Overloaded("256 requests are in flight"), "overloaded"),
         (TooLarge("too many rows"), "too_large"),
         (NotReady("draining"), "not_ready"),
+        (SourceUnavailable("no features"), "lookup"),
         (InvalidInput("no column 'age'"), None),
         (MethodNotAllowed("expected POST", "POST"), None),
     ],
@@ -243,6 +253,19 @@ def test_what_is_turned_away_is_counted_by_reason(error: ServingError, reason: s
     metrics.rejected(error)
     counts = {name: value(metrics, "inference_rejected_total", reason=name) for name in REASONS.values()}
     assert counts == {name: float(name == reason) for name in REASONS.values()}
+
+
+def test_look_ups_are_counted_by_what_became_of_them(metrics: Metrics) -> None:
+    lookup = metrics.lookups("penguins", "3", "customers")
+    lookup.answered("stale", 3)
+    lookup.queried("skipped", 0.0)
+    labels = {"model": "penguins", "version": "3", "lookup": "customers"}
+    assert value(metrics, "inference_lookup_keys_total", result="stale", **labels) == 3
+    assert value(metrics, "inference_lookup_keys_total", result="failed", **labels) == 0
+    assert value(metrics, "inference_lookup_queries_total", result="skipped", **labels) == 1
+    assert value(metrics, "inference_lookup_query_duration_seconds_count", **labels) == 1
+    metrics.remove("penguins", "3")
+    assert value(metrics, "inference_lookup_queries_total", result="skipped", **labels) is None
 
 
 def test_the_admissions_numbers_are_read_when_asked_for(metrics: Metrics) -> None:
