@@ -5,17 +5,22 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from model.errors import ArtifactError
 from training.config import load_config
+from training.config.retrain import Drift
 from training.errors import TrainingError
 from training.run import Outcome, Run, measured
 from training.steps import EVALUATE, FIT, VALIDATE
 from training.steps.evaluate import read_decision, read_evaluation
 
 PROGRAM: Final = "sklearn-kserve-train"
+
+_Does: TypeAlias = Callable[[argparse.Namespace], tuple[str, int]]
+"""What a command does: what is said of it, and the exit code."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,18 +37,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     code : int
-        0 done or nothing to do, 1 refused or failed. Wrong usage exits with 2.
+        0 done or nothing to do, unless ``--idle_code`` says another for that; 1 refused or failed. Wrong usage exits
+        with 2.
     """
     arguments = _parser().parse_args(argv)
     with _progress():
         try:
-            said = arguments.command(_run_of(arguments))
+            said, code = arguments.does(arguments)
         except (TrainingError, ArtifactError) as error:
             return _failed(str(error))
         except OSError as error:  # such as a disk that is full
             return _failed(f"{error.filename or arguments.root}: {error.strerror or error}")
     print(said)  # noqa: T201 -- standard output is where a command's result belongs
-    return 0
+    return int(code)
 
 
 def _run_of(arguments: argparse.Namespace) -> Run:
@@ -91,6 +97,26 @@ def _promote(run: Run) -> str:
     return f"champion: {run.registry.root}/{version}" if version else "nothing to do: it is champion, or has been"
 
 
+def _retrain(arguments: argparse.Namespace) -> tuple[str, int]:
+    from training.retrain import retrain  # noqa: PLC0415 -- asks by libraries that no other command needs
+
+    run = _run_of(arguments)
+    result = retrain(run, _watched(arguments, run.config.retrain.drift), dry_run=arguments.dry_run)
+    if not result.decision.retrain:
+        return f"nothing to do: {result.decision.because}", arguments.idle_code
+    if result.outcome is None:
+        return f"to be trained anew, for {result.decision.because}", 0
+    return _summary(result.outcome, run), 0
+
+
+def _watched(arguments: argparse.Namespace, configured: Drift) -> Drift:
+    """Return who is asked about drift: whom the command line names, or else whom the configuration names."""
+    if not (arguments.metrics_url or arguments.prometheus_url):
+        return configured
+    named = {"metrics_urls": tuple(arguments.metrics_url or ()), "prometheus_url": arguments.prometheus_url}
+    return configured.model_copy(update=named)
+
+
 _COMMANDS: Final[Mapping[str, Callable[[Run], str]]] = {
     "run": _run,
     "ingest": _ingest,
@@ -110,23 +136,62 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command in _COMMANDS.items():
-        says = str(command.__doc__)
-        added = commands.add_parser(name, help=says[0].lower() + says[1:].rstrip("."), description=says)
-        added.set_defaults(command=command)
-        added.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file; see docs/training/")
-        added.add_argument(
-            "--root",
-            required=True,
-            metavar="DIRECTORY",
-            help="model root: versions go to <root>/<name>/<version>/",
-        )
-        added.add_argument(
-            "--work",
-            type=Path,
-            metavar="DIRECTORY",
-            help="where snapshots and the files of steps are kept; default <root>/.runs",
-        )
+        _add(commands, name, str(command.__doc__), partial(_plain, command))
+    _add_retrain(commands)
     return parser
+
+
+def _plain(command: Callable[[Run], str], arguments: argparse.Namespace) -> tuple[str, int]:
+    return command(_run_of(arguments)), 0
+
+
+def _add(commands: Any, name: str, says: str, does: _Does) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, help=says[0].lower() + says[1:].partition(".")[0], description=says
+    )
+    added.set_defaults(does=does)
+    added.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file; see docs/training/")
+    added.add_argument(
+        "--root",
+        required=True,
+        metavar="DIRECTORY",
+        help="model root: versions go to <root>/<name>/<version>/",
+    )
+    added.add_argument(
+        "--work",
+        type=Path,
+        metavar="DIRECTORY",
+        help="where snapshots and the files of steps are kept; default <root>/.runs",
+    )
+    return added
+
+
+def _add_retrain(commands: Any) -> None:
+    says = "Decide whether to train anew, say why, and if so do all of these; see docs/training/retraining.md."
+    added = _add(commands, "retrain", says, _retrain)
+    asked = added.add_mutually_exclusive_group()
+    asked.add_argument(
+        "--metrics_url",
+        type=_address,
+        action="append",
+        metavar="URL",
+        help="page of metrics of a server that may tell of drift; once for each replica",
+    )
+    asked.add_argument("--prometheus_url", type=_address, metavar="URL", help="Prometheus that may know of drift")
+    added.add_argument("--dry-run", action="store_true", help="leave it at the decision and its record")
+    added.add_argument(
+        "--idle_code",
+        type=int,
+        default=0,
+        metavar="CODE",
+        help="exit code where there is nothing to do; default 0",
+    )
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; expected http://… or https://…")
+    return text
 
 
 @contextmanager

@@ -8,7 +8,8 @@ What stops a training run, one tree.
     ├── DataError               the data do not fit the configuration
     ├── FitError                the estimator refuses the data
     ├── Refused                 the model was trained, and is not good enough to be published
-    └── RegistryError           the registry can't be read or written, or does not hold what was asked for
+    ├── RegistryError           the registry can't be read or written, or does not hold what was asked for
+    └── Unanswered              who was asked about drift does not answer, or cannot tell
 
 The message of each is one sentence: what was got, what was expected, and where it helps what to do.
 """
@@ -36,6 +37,10 @@ class Refused(TrainingError):
 
 class RegistryError(TrainingError):
     """The registry can't be read or written, or does not hold what was asked for."""
+
+
+class Unanswered(TrainingError):
+    """Who was asked about drift does not answer, or cannot tell."""
 
 
 def first_line(message: object) -> str:

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from training.registry import CHALLENGER, CHAMPION, Registry, Version
 from training.steps import EVALUATE, FIT, VALIDATE, Step, Workspace
 from training.steps.evaluate import read_decision, read_evaluation
 from training.steps.fit import read_fitted, read_parts
-from training.steps.rows import Rows
+from training.steps.rows import Rows, count
 from training.steps.workspace import code_versions, locked
 
 MARK: Final = "run.json"
@@ -84,8 +85,24 @@ class Run:
             Nothing is promoted, and nothing published unless the promotion is what failed.
         """
         self.ingest()
+        return self.complete()
+
+    def complete(self, why: str = "") -> Outcome:
+        """
+        Go on from the newest snapshot: publish and, unless that is to be done by hand, promote.
+
+        Parameters
+        ----------
+        why : str
+            For the registry's record of the promotion, beside what was measured.
+
+        Raises
+        ------
+        TrainingError, ArtifactError
+            Nothing is promoted, and nothing published unless the promotion is what failed.
+        """
         outcome = self.publish()
-        if self.config.promotion == "automatic" and (version := self.promote()) is not None:
+        if self.config.promotion == "automatic" and (version := self.promote(why)) is not None:
             log.info("the champion of %s is version %d", version.name, version.number)
         return outcome
 
@@ -117,6 +134,15 @@ class Run:
             )
         return self._snapshots.get(taken["sha256"])
 
+    def done(self, step: Step) -> Path | None:
+        """Return the directory of a step, if it was done of this snapshot and configuration."""
+        with self._locked():
+            return self._steps.done(step)
+
+    def last(self, step: Step) -> datetime | None:
+        """Return when a step was done last, of any snapshot and configuration."""
+        return self._steps.last(step)
+
     def make(self, step: Step) -> Path:
         """Do a step, and those before it, unless that was done; return its directory."""
         with self._locked():
@@ -137,9 +163,14 @@ class Run:
                 return Outcome(earlier, {}, published=False)
             return self._publish(self._accepted())
 
-    def promote(self) -> Version | None:
+    def promote(self, why: str = "") -> Version | None:
         """
         Let the alias ``champion`` name what was published.
+
+        Parameters
+        ----------
+        why : str
+            For the registry's record, beside what was measured.
 
         Returns
         -------
@@ -161,9 +192,8 @@ class Run:
             if self._has_been(CHAMPION, version):
                 return None
             evaluated = self._accepted()
-            self.registry.move(
-                name, CHAMPION, version, why=f"accepted: {measured(read_evaluation(evaluated)['metrics'])}"
-            )
+            accepted = f"accepted: {measured(read_evaluation(evaluated)['metrics'])}"
+            self.registry.move(name, CHAMPION, version, why="; ".join(filter(None, (why, accepted))))
             return version
 
     def published(self) -> Version | None:
@@ -180,6 +210,16 @@ class Run:
         """Digest of all that decides the version."""
         deciding = {key: value for key, value in self.config.as_json().items() if key not in Config.AFTERWARDS}
         return identity({**self._ingredients, "configuration": deciding})
+
+    @property
+    def work(self) -> Path:
+        """Directory for snapshots and the files of steps."""
+        return self._work
+
+    @property
+    def made_of(self) -> Mapping[str, Any]:
+        """All that decides the version: ``snapshot``, ``configuration`` and ``code``, as JSON values."""
+        return self._ingredients
 
     @cached_property
     def _ingredients(self) -> dict[str, Any]:
@@ -211,7 +251,8 @@ class Run:
         return evaluated
 
     def _publish(self, evaluated: Path) -> Outcome:
-        parts = read_parts(self._steps.made(FIT), Rows.read(self._steps.made(VALIDATE)))
+        validated = self._steps.made(VALIDATE)
+        parts = read_parts(self._steps.made(FIT), Rows.read(validated))
         metrics = read_evaluation(evaluated)["metrics"]
         write = partial(
             publish,
@@ -219,7 +260,7 @@ class Run:
             parts.X_train,
             name=self.config.name,
             metrics=metrics,
-            extra_files={MARK: readable({"run": self.id, **self._ingredients})},
+            extra_files={MARK: readable({"run": self.id, **self._ingredients, "rows": count(validated)})},
         )
         version = self.registry.publish(self.config.name, lambda root: write(root=root))
         self._challenge(version, f"published: {measured(metrics)}")

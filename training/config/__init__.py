@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from training.columns import Kind
+from training.config.retrain import Retrain
 from training.config.section import Section, keys_of, section_at
 from training.config.source import Source
 from training.errors import ConfigurationError
@@ -83,9 +84,11 @@ class Config(Section):
         Worst value of a metric with which the model is still published.
     promotion : {"automatic", "manual"}
         Whether ``run`` makes champion what it has published, or leaves that to whoever looks at it first.
+    retrain : Retrain
+        When the model is to be trained anew.
     """
 
-    AFTERWARDS: ClassVar[frozenset[str]] = frozenset({"promotion"})
+    AFTERWARDS: ClassVar[frozenset[str]] = frozenset({"promotion", "retrain"})
     """Keys that decide nothing about a version, but what is done with it."""
 
     name: str
@@ -101,6 +104,7 @@ class Config(Section):
     metrics: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
     floor: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     promotion: Literal["automatic", "manual"] = "automatic"
+    retrain: Retrain = Retrain()
 
     @field_validator("name")
     @classmethod

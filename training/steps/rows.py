@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from pyarrow import parquet
 
 from training.columns import Kind
 from training.record import readable
@@ -50,3 +51,8 @@ class Rows:
             {name: table[name].fillna(np.nan) if table[name].dtype == object else table[name] for name in kinds}
         )
         return cls(X, table[described["target"]], kinds)
+
+
+def count(directory: Path) -> int:
+    """Return how many rows were written to a directory, without reading them."""
+    return int(parquet.read_metadata(directory / _ROWS).num_rows)

@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,6 +64,11 @@ class Workspace:
             log.warning("%s is damaged, and is done again", place)
             return None
         return place
+
+    def last(self, step: Step) -> datetime | None:
+        """Return when a step was done last, whatever decided its result."""
+        records = (self._directory / step.name).glob(f"[!.]*/{RECORD}")
+        return max((datetime.fromtimestamp(record.stat().st_mtime, UTC) for record in records), default=None)
 
     def made(self, step: Step) -> Path:
         """Return the directory of a step, doing it and what it needs unless that was done."""

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ class Result(NamedTuple):
 class Project:
     """A directory with data, a configuration and a model root."""
 
-    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str] | None = None) -> None:
         self.directory = directory
         self.root = directory / "root"
         self.config = directory / "fruit.yaml"
@@ -44,9 +45,17 @@ class Project:
         settings = {"name": "fruit", "source": "fruit.csv", "target": "kind", "task": "classification", **changes}
         self.config.write_text(yaml.safe_dump({key: value for key, value in settings.items() if value is not None}))
 
-    def train(self, root: Path | str | None = None, *, command: str = "run", work: Path | None = None) -> Result:
+    def train(
+        self,
+        root: Path | str | None = None,
+        *,
+        command: str = "run",
+        work: Path | None = None,
+        more: Sequence[str] = (),
+    ) -> Result:
         arguments = [command, "--config", str(self.config), "--root", str(root or self.root)]
-        code = main([*arguments, *(["--work", str(work)] if work else [])])
+        code = main([*arguments, *(["--work", str(work)] if work else []), *more])
+        assert self._capsys is not None
         return Result(code, *self._capsys.readouterr())
 
     def versions(self) -> list[str]:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from training.columns import Kind
 from training.config import Config, EstimatorChoice, Split, load_config
+from training.config.retrain import Retrain
 from training.errors import ConfigurationError
 from training.metrics import Task, names_for
 
@@ -41,6 +42,7 @@ def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
         "metrics": None,
         "floor": {},
         "promotion": "automatic",
+        "retrain": Retrain().model_dump(mode="json"),
     }
 
 
@@ -155,6 +157,6 @@ def test_a_classification_is_stratified_unless_told_otherwise() -> None:
 
 def test_every_setting_is_documented() -> None:
     page = "".join(path.read_text() for path in Path("docs/training").glob("*.md"))
-    plain = [key for key in Config.model_fields if key not in ("split", "estimator")]
+    plain = [key for key in Config.model_fields if key not in ("split", "estimator", "retrain")]
     keys = [*plain, *(f"split.{key}" for key in Split.model_fields), "estimator.class", "estimator.parameters"]
     assert [key for key in keys if f"| `{key}` |" not in page] == []
