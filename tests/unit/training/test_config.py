@@ -32,7 +32,19 @@ def refusal(tmp_path: Path, content: Any) -> str:
 def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
     assert load(tmp_path, LEAST).as_json() == {
         **LEAST,
-        "source": {"files": ["fruit.csv"], "format": None, "max_row_bytes": 16 << 20},
+        "source": {
+            "files": ["fruit.csv"],
+            "format": None,
+            "sql": None,
+            "address": None,
+            "topic": None,
+            "brokers": [],
+            "stream": None,
+            "batch_rows": 100_000,
+            "batch_seconds": 10.0,
+            "window": 100,
+            "max_row_bytes": 16 << 20,
+        },
         "columns": {},
         "drop": [],
         "duplicates": "drop",
