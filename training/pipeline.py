@@ -10,6 +10,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from model.features import DateParts
 from training.columns import MOST_CATEGORIES, Kind
 from training.estimators import Estimator
 
@@ -21,8 +22,8 @@ def build(kinds: Mapping[str, Kind], estimator: Estimator) -> Pipeline:
     """
     Put preprocessing by kind of column before an estimator.
 
-    A pipeline is of scikit-learn's and numpy's own parts alone, so that it can be served where training is not
-    installed. Missing values and unknown categories are answered, never an error.
+    A pipeline is of scikit-learn's, numpy's and the server's own parts alone, so that it can be served where training is
+    not installed. Missing values and unknown categories are answered, never an error.
 
     Parameters
     ----------
@@ -72,6 +73,10 @@ def _boolean() -> Pipeline:
     )
 
 
+def _date() -> Pipeline:
+    return make_pipeline(DateParts(), SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+
+
 def _text() -> Pipeline:
     # The imputer gives a table of one column, and the vectorizer takes a list of texts.
     return make_pipeline(
@@ -85,5 +90,6 @@ _TABLES: Final[Mapping[Kind, Callable[[], Pipeline]]] = {
     Kind.NUMBER: _number,
     Kind.CATEGORY: _category,
     Kind.BOOLEAN: _boolean,
+    Kind.DATE: _date,
 }
 """What takes all columns of a kind at once."""

@@ -9,6 +9,8 @@ import yaml
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from training.columns import Kind
+from training.config.cleaning import Cleaning, Leakage, Quarantine
+from training.config.columns import Column
 from training.config.retrain import Retrain
 from training.config.section import Section, keys_of, section_at
 from training.config.source import Source
@@ -67,14 +69,17 @@ class Config(Section):
     target : str
         Column to predict.
     task : Task
-    columns : mapping of str to Kind
-        Kinds of columns; those not named are inferred.
+    columns : mapping of str to Column
+        What columns hold; the kinds of those not named are inferred.
     drop : tuple of str
         Columns left out.
     duplicates : {"drop", "keep"}
         What happens to rows that are equal in every column.
     missing : tuple of str
         Cells that mean a missing value.
+    cleaning : Cleaning
+    quarantine : Quarantine
+    leakage : Leakage
     split : Split
     estimator : EstimatorChoice or None
         None: logistic regression or ridge regression, by the task.
@@ -95,10 +100,13 @@ class Config(Section):
     source: Source
     target: str
     task: Task
-    columns: dict[str, Kind] = Field(default_factory=dict)
+    columns: dict[str, Column] = Field(default_factory=dict)
     drop: tuple[str, ...] = ()
     duplicates: Literal["drop", "keep"] = "drop"
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+    cleaning: Cleaning = Cleaning()
+    quarantine: Quarantine = Quarantine()
+    leakage: Leakage = Leakage()
     split: Split = Split()
     estimator: EstimatorChoice | None = None
     metrics: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
@@ -116,8 +124,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _target_is_kept(self) -> Self:
-        if self.target in self.drop:
-            raise ValueError(f"drop lists {self.target!r}, which is the target; expected other columns")
+        for key, names in (("drop", self.drop), ("leakage.columns", self.leakage.columns)):
+            if self.target in names:
+                raise ValueError(f"{key} lists {self.target!r}, which is the target; expected other columns")
         return self
 
     @model_validator(mode="after")
@@ -125,7 +134,7 @@ class Config(Section):
         if self.task is Task.REGRESSION and self.split.stratify:
             msg = "split.stratify is true in a regression; expected false, for there are no classes"
             raise ValueError(msg)
-        kind = self.columns.get(self.target)
+        kind = self.columns[self.target].kind if self.target in self.columns else None
         if self.task is Task.REGRESSION and kind not in (None, Kind.NUMBER):
             raise ValueError(f"columns.{self.target} is {kind!s} and the target of a regression; expected number")
         return self
@@ -202,5 +211,7 @@ def _sentence(error: Any) -> str:
         return f"key {key!r} is missing"
     if error["type"] == "value_error":
         reason = str(error["ctx"]["error"])
-        return f"{key} is {error['input']!r}; {reason}" if key else reason
+        if isinstance(error["input"], dict):
+            return f"{key}: {reason}" if key else reason
+        return f"{key} is {error['input']!r}; {reason}"
     return f"{key} is {error['input']!r}; {error['msg'].replace('Input should be', 'expected')}"

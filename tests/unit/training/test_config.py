@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from training.columns import Kind
 from training.config import Config, EstimatorChoice, Split, load_config
+from training.config.cleaning import Leakage, Quarantine
+from training.config.columns import Column, Outliers
 from training.config.retrain import Retrain
 from training.errors import ConfigurationError
 from training.metrics import Task, names_for
@@ -49,6 +51,9 @@ def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
         "drop": [],
         "duplicates": "drop",
         "missing": ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"],
+        "cleaning": {"outliers": None, "checks": []},
+        "quarantine": {"limit": 0.05},
+        "leakage": {"columns": [], "alone": "warn", "threshold": 0.99},
         "split": {"test_size": 0.25, "stratify": None, "seed": 0},
         "estimator": None,
         "metrics": None,
@@ -67,6 +72,12 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "drop": ["id"],
             "duplicates": "keep",
             "missing": ["?"],
+            "cleaning": {
+                "outliers": {"method": "iqr"},
+                "checks": [{"left": "a", "is": "<", "right": "b"}],
+            },
+            "quarantine": {"limit": 0.5},
+            "leakage": {"columns": ["c"], "alone": "refuse", "threshold": 0.9},
             "split": {"test_size": 0.5, "stratify": False, "seed": 3},
             "estimator": {"class": "sklearn.svm.SVC", "parameters": {"C": 2}},
             "metrics": ["accuracy"],
@@ -74,7 +85,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         },
     )
     assert config.task is Task.CLASSIFICATION
-    assert config.columns == {"weight": Kind.NUMBER}
+    assert config.columns == {"weight": Column(kind=Kind.NUMBER)}
+    assert config.cleaning.outliers == Outliers(method="iqr", action="quarantine", reach=None)
+    assert list(map(str, config.cleaning.checks)) == ["a < b"]
+    assert config.quarantine == Quarantine(limit=0.5)
+    assert config.leakage == Leakage(columns=("c",), alone="refuse", threshold=0.9)
     assert (config.drop, config.duplicates, config.missing) == (("id",), "keep", ("?",))
     assert config.split == Split(test_size=0.5, stratify=False, seed=3)
     assert config.estimator == EstimatorChoice.model_validate({"class": "sklearn.svm.SVC", "parameters": {"C": 2}})
@@ -106,7 +121,10 @@ def test_it_is_frozen(tmp_path: Path) -> None:
         ({"split": {"seed": -1}}, "c.yaml: split.seed is -1; expected greater than or equal to 0"),
         ({"floor": {"accuracy": float("nan")}}, "c.yaml: floor.accuracy is nan; expected a finite number"),
         ({"task": "guessing"}, "c.yaml: task is 'guessing'; expected 'classification' or 'regression'"),
-        ({"columns": {"a": "int"}}, "c.yaml: columns.a is 'int'; expected 'number', 'category', 'text' or 'boolean'"),
+        (
+            {"columns": {"a": "int"}},
+            "c.yaml: columns.a.kind is 'int'; expected 'number', 'category', 'text', 'boolean' or 'date'",
+        ),
         (
             {"name": "../up"},
             "c.yaml: name is '../up'; expected letters, digits, '.', '_' and '-', the first a letter or a digit",
@@ -169,6 +187,7 @@ def test_a_classification_is_stratified_unless_told_otherwise() -> None:
 
 def test_every_setting_is_documented() -> None:
     page = "".join(path.read_text() for path in Path("docs/training").glob("*.md"))
-    plain = [key for key in Config.model_fields if key not in ("split", "estimator", "retrain")]
+    sections = ("split", "estimator", "retrain", "cleaning", "quarantine", "leakage")
+    plain = [key for key in Config.model_fields if key not in sections]
     keys = [*plain, *(f"split.{key}" for key in Split.model_fields), "estimator.class", "estimator.parameters"]
     assert [key for key in keys if f"| `{key}` |" not in page] == []
