@@ -11,7 +11,7 @@ import numpy as np
 
 from model.artifact import Artifact, Golden, LoadPolicy, alike, load
 from model.codec.json_tensor import tensor_from_json
-from model.engine import Engine, engine_of
+from model.engine import Engine
 from model.errors import ArtifactError, ServingError, SourceUnavailable
 from model.lookup.recall import recalled
 from model.signature import Inputs, Outputs, Signature
@@ -131,7 +131,7 @@ def load_servable(
             f"{directory} holds version {artifact.version} by its manifest; expected version {version}, "
             f"as the directory is called; copy the artifact under its own version."
         )
-    inputs, engine = _engine(artifact)
+    inputs, engine = artifact.engine()
     servable = Servable(
         name=name,
         version=version or artifact.version or "",
@@ -146,13 +146,6 @@ def load_servable(
     for lookup in artifact.lookups:
         lookup.serve()
     return ready
-
-
-def _engine(artifact: Artifact) -> tuple[Inputs, Engine]:
-    if artifact.network is not None:
-        return Inputs(artifact.signature), artifact.network
-    record = artifact.manifest.engine if artifact.manifest else None
-    return engine_of(record, artifact.program, artifact.estimator, artifact.signature)
 
 
 def warmed_up(servable: Servable) -> Servable:

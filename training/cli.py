@@ -82,8 +82,8 @@ def _evaluate(run: Run) -> str:
     """Measure it on the other part, and decide whether it may be published."""
     place = run.make(EVALUATE)
     decision = read_decision(place)
-    verdict = "accepted" if decision["accepted"] else f"refused, for {'; '.join(decision['reasons'])}"
-    return f"{verdict}: {measured(read_evaluation(place)['metrics'])}"
+    verdict = "accepted" if decision.accepted else f"refused, for {'; '.join(decision.reasons)}"
+    return f"{verdict}: {measured(read_evaluation(place).metrics)}"
 
 
 def _publish(run: Run) -> str:

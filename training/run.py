@@ -17,7 +17,7 @@ from training.ingest import Snapshot, SnapshotStore, take
 from training.record import identity, readable, write_whole
 from training.registry import CHALLENGER, CHAMPION, Registry, Version
 from training.steps import EVALUATE, FIT, VALIDATE, Step, Workspace
-from training.steps.evaluate import read_decision, read_evaluation
+from training.steps.evaluate import DECISION, EVALUATION, read_decision, read_evaluation
 from training.steps.fit import read_fitted, read_parts
 from training.steps.rows import Rows, count
 from training.steps.workspace import code_versions, locked
@@ -192,7 +192,7 @@ class Run:
             if self._has_been(CHAMPION, version):
                 return None
             evaluated = self._accepted()
-            accepted = f"accepted: {measured(read_evaluation(evaluated)['metrics'])}"
+            accepted = f"accepted: {measured(read_evaluation(evaluated).metrics)}"
             self.registry.move(name, CHAMPION, version, why="; ".join(filter(None, (why, accepted))))
             return version
 
@@ -240,27 +240,37 @@ class Run:
 
     @cached_property
     def _steps(self) -> Workspace:
-        return Workspace(self._work, self.config, self.snapshot)
+        return Workspace(self._work, self.config, self.snapshot, self._besides, registry=self.registry)
+
+    @property
+    def _besides(self) -> dict[str, dict[str, str]]:
+        """What decides the result of a step beside the configuration: who is champion, where that matters."""
+        champion = self.registry.aliases(self.config.name).get(CHAMPION)
+        compared = self.config.evaluation.non_inferiority is not None
+        return {EVALUATE.name: {"champion": champion}} if compared and champion is not None else {}
 
     def _accepted(self) -> Path:
         """Return the directory of an evaluation that it may be published by, beside who is champion now."""
         evaluated = self._steps.made(EVALUATE)
         decision = read_decision(evaluated)
-        if not decision["accepted"]:
-            raise Refused(f"{self.config.name} is not published: {'; '.join(decision['reasons'])}")
+        if not decision.accepted:
+            raise Refused(f"{self.config.name} is not published: {'; '.join(decision.reasons)}")
         return evaluated
 
     def _publish(self, evaluated: Path) -> Outcome:
         validated = self._steps.made(VALIDATE)
         parts = read_parts(self._steps.made(FIT), Rows.read(validated))
-        metrics = read_evaluation(evaluated)["metrics"]
+        metrics = read_evaluation(evaluated).metrics
         write = partial(
             publish,
             read_fitted(self._steps.made(FIT)),
             parts.X_train,
             name=self.config.name,
             metrics=metrics,
-            extra_files={MARK: readable({"run": self.id, **self._ingredients, "rows": count(validated)})},
+            extra_files={
+                MARK: readable({"run": self.id, **self._ingredients, "rows": count(validated)}),
+                **{file: (evaluated / file).read_bytes() for file in (EVALUATION, DECISION)},
+            },
         )
         version = self.registry.publish(self.config.name, lambda root: write(root=root))
         self._challenge(version, f"published: {measured(metrics)}")

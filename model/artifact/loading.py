@@ -14,10 +14,10 @@ from model.artifact.networks import made_up_rows
 from model.artifact.unpickle import Serialization, Unpickled, read_estimator
 from model.artifact.verification import Kind, Verified, examined
 from model.drift import Profile
-from model.engine import Program
+from model.engine import Engine, Program, engine_of
 from model.engine.network import OnnxNetwork
 from model.lookup.found import LooksUp
-from model.signature import Signature
+from model.signature import Inputs, Signature
 from model.signature.guess import guess_signature
 
 
@@ -94,6 +94,12 @@ class Artifact:
     def profile(self) -> Profile | None:
         """What drift is told by; None where no manifest has it."""
         return self.manifest.profile if self.manifest else None
+
+    def engine(self) -> tuple[Inputs, Engine]:
+        """Return what makes tables of requests, and the engine that answers those."""
+        if self.network is not None:
+            return Inputs(self.signature), self.network
+        return engine_of(self.manifest.engine if self.manifest else None, self.program, self.estimator, self.signature)
 
 
 def load(directory: Path, *, policy: LoadPolicy) -> Artifact:

@@ -9,8 +9,10 @@ import yaml
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from training.columns import Kind
+from training.config.card import CardText
 from training.config.cleaning import Cleaning, Leakage, Quarantine
 from training.config.columns import Column
+from training.config.evaluation import SELECTION_RATE, EvaluationChoice
 from training.config.retrain import Retrain
 from training.config.section import Section, keys_of, section_at
 from training.config.source import Source
@@ -84,9 +86,11 @@ class Config(Section):
     estimator : EstimatorChoice or None
         None: logistic regression or ridge regression, by the task.
     metrics : tuple of str or None
-        None: every metric of the task that the estimator allows.
+        None: the usual ones of the task, as far as estimator and rows define them.
     floor : mapping of str to float
         Worst value of a metric with which the model is still published.
+    evaluation : EvaluationChoice
+    card : CardText
     promotion : {"automatic", "manual"}
         Whether ``run`` makes champion what it has published, or leaves that to whoever looks at it first.
     retrain : Retrain
@@ -113,6 +117,8 @@ class Config(Section):
     floor: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     promotion: Literal["automatic", "manual"] = "automatic"
     retrain: Retrain = Retrain()
+    evaluation: EvaluationChoice = EvaluationChoice()
+    card: CardText = CardText()
 
     @field_validator("name")
     @classmethod
@@ -150,6 +156,17 @@ class Config(Section):
         unmeasured = [name for name in self.floor if self.metrics is not None and name not in self.metrics]
         if unmeasured:
             raise ValueError(f"floor names {unmeasured[0]!r}, which metrics does not; add it there")
+        return self
+
+    @model_validator(mode="after")
+    def _fitting_checks(self) -> Self:
+        choice, known = self.evaluation, names_for(self.task)
+        known += (SELECTION_RATE,) if self.task is Task.CLASSIFICATION else ()
+        strange = next(((key, name) for key, name in choice.metrics if name not in known), None)
+        if strange:
+            key, name = strange
+            what = "is not of this task" if name in METRICS or name == SELECTION_RATE else "is unknown"
+            raise ValueError(f"evaluation.{key} names {name!r}, which {what}; expected one of {', '.join(known)}")
         return self
 
     @property

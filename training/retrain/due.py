@@ -79,9 +79,9 @@ def _tried(run: Run, champion: Champion, same: Version | None) -> str | None:
             )
         return f"{same} waits to be promoted by hand" if run.config.promotion == "manual" else None
     evaluated = run.done(EVALUATE)
-    if evaluated is None or (decision := read_decision(evaluated))["accepted"]:
+    if evaluated is None or (decision := read_decision(evaluated)).accepted:
         return None
-    return f"the same data and configuration were refused: {'; '.join(decision['reasons'])}"
+    return f"the same data and configuration were refused: {'; '.join(decision.reasons)}"
 
 
 def _all_the_same(against: str, signals: Sequence[Signal]) -> str:

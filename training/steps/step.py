@@ -1,12 +1,13 @@
 """What a step is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from training.config import Config
 from training.ingest import Snapshot
+from training.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,18 @@ class Job:
         Directories of the steps that it needs, by their names.
     output : Path
         Directory for its files, empty; it becomes the step's when the step has ended.
+    registry : Registry or None
+        None where a step is done by itself.
+    besides : mapping of str to object
+        What decides the result as well, such as the champion that the registry named when the step was begun.
     """
 
     config: Config
     snapshot: Snapshot
     inputs: Mapping[str, Path]
     output: Path
+    registry: Registry | None = None
+    besides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

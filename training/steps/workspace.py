@@ -18,6 +18,7 @@ from training.config import Config
 from training.errors import TrainingError
 from training.ingest import Snapshot
 from training.record import digest_of, directory_made_whole, identity, readable
+from training.registry import Registry
 from training.steps.step import Job, Step
 
 RECORD: Final = "step.json"
@@ -40,6 +41,8 @@ class Workspace:
     snapshot : Snapshot
     besides : mapping of str to mapping, optional
         JSON values that decide the result of a step as well, by its name: such as the champion it is compared with.
+    registry : Registry, optional
+        Given to the steps.
     """
 
     def __init__(
@@ -48,12 +51,15 @@ class Workspace:
         config: Config,
         snapshot: Snapshot,
         besides: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        registry: Registry | None = None,
     ) -> None:
         self._directory = directory / "steps" / config.name
         self._config = config
         self._configuration = config.as_json()
         self._snapshot = snapshot
         self._besides = besides or {}
+        self._registry = registry
 
     def done(self, step: Step) -> Path | None:
         """Return the directory of a step that was done, every file of it as it was written."""
@@ -78,7 +84,8 @@ class Workspace:
         place = self._place(step)
         began = time.monotonic()
         with directory_made_whole(place) as partial:
-            step.make(Job(self._config, self._snapshot, inputs, partial))
+            besides = self._besides.get(step.name, {})
+            step.make(Job(self._config, self._snapshot, inputs, partial, self._registry, besides))
             files = {path.name: digest_of(path) for path in sorted(partial.iterdir())}
             record = {"decided_by": self._ingredients(step), "files": files, "seconds": time.monotonic() - began}
             (partial / RECORD).write_bytes(readable(record))

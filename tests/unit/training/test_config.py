@@ -58,6 +58,16 @@ def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
         "estimator": None,
         "metrics": None,
         "floor": {},
+        "evaluation": {
+            "positive": None,
+            "pictures": True,
+            "intervals": {"confidence": 0.95, "resamples": None, "seed": 0},
+            "slices": {"columns": [], "min_rows": 30},
+            "fairness": [],
+            "non_inferiority": None,
+            "budget": None,
+        },
+        "card": {"summary": "", "intended_use": "", "limits": [], "contact": "", "licence": ""},
         "promotion": "automatic",
         "retrain": Retrain().model_dump(mode="json"),
     }
@@ -136,7 +146,7 @@ def test_it_is_frozen(tmp_path: Path) -> None:
         ),
         (
             {"task": "regression", "floor": {"accuracy": 0.9}},
-            "c.yaml: floor names 'accuracy', which is not of this task; expected some of mae, rmse, r2",
+            "c.yaml: floor names 'accuracy', which is not of this task; expected some of mae, rmse, r2, mape, median_ae, max_error",
         ),
         (
             {"metrics": ["accuracy"], "floor": {"roc_auc": 0.9}},

@@ -115,9 +115,11 @@ def test_the_step_files_tell_what_happened(project: Project) -> None:
     assert {count: many for count, many in rows.items() if many} == {"read": 40, "kept": 40}
     assert content["validate/columns"]["features"] == {"weight": "number", "colour": "category"}
     assert content["fit/fit"] == {"rows": 30}
-    metrics = manifest(project.root / "fruit" / "1")["metrics"]
-    assert content["evaluate/evaluation"] == {"rows": 10, "metrics": metrics}
-    assert content["evaluate/decision"] == {"accepted": True, "reasons": []}
+    version = project.root / "fruit" / "1"
+    assert content["evaluate/evaluation"]["metrics"] == manifest(version)["metrics"]
+    assert content["evaluate/decision"]["accepted"]
+    for name in ("evaluation", "decision"):
+        assert json.loads((version / f"{name}.json").read_bytes()) == content[f"evaluate/{name}"]
 
 
 def test_a_version_tells_what_it_was_made_of(project: Project) -> None:
@@ -308,3 +310,24 @@ def test_a_warning_of_the_estimator_is_said_once(project: Project) -> None:
     result = project.train()
     assert result.code == 0
     assert result.err.count("LogisticRegression warns: lbfgs failed to converge") == 1
+
+
+def test_a_model_is_held_against_the_champion_of_the_moment(project: Project) -> None:
+    compared = {"evaluation": {"non_inferiority": {"metric": "log_loss", "margin": 0.1}}}
+    project.write_config(**compared)
+    project.train()
+    assert decision(project, "1")["champion"] is None
+
+    project.write_data(FRUIT + "150,yellow,pear\n")
+    project.train()
+    assert decision(project, "2")["champion"] == "1"
+
+    project.write_config(**compared, estimator={"class": "sklearn.dummy.DummyClassifier"})
+    result = project.train()
+    assert (result.code, project.versions()) == (1, ["1", "2"])
+    assert "log_loss is 0.69" in result.sentence
+    assert "of the champion, version 2, " in result.sentence
+
+
+def decision(project: Project, version: str) -> Any:
+    return json.loads((project.root / "fruit" / version / "decision.json").read_bytes())

@@ -106,7 +106,7 @@ def test_a_record_tells_what_decided_it(tmp_path: Path, config: Make, kitchen: K
 
 def test_every_setting_decides_a_step() -> None:
     decided = {key for step in STEPS for key in step.settings}
-    assert decided == set(Config.model_fields) - {"name", "source"} - Config.AFTERWARDS
+    assert decided == set(Config.model_fields) - {"name", "source", "card"} - Config.AFTERWARDS
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
