@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from model.errors import ArtifactError
+from training import registrar
 from training.config import load_config
 from training.config.retrain import Drift
 from training.errors import TrainingError
@@ -48,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _failed(str(error))
         except OSError as error:  # such as a disk that is full
             return _failed(f"{error.filename or arguments.root}: {error.strerror or error}")
-    print(said)  # noqa: T201 -- standard output is where a command's result belongs
+    try:
+        print(said, flush=True)  # noqa: T201 -- standard output is where a command's result belongs
+    except BrokenPipeError:  # Its reader, such as head, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return int(code)
 
 
@@ -138,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command in _COMMANDS.items():
         _add(commands, name, str(command.__doc__), partial(_plain, command))
     _add_retrain(commands)
+    registrar.add_parser(commands)
     return parser
 
 

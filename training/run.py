@@ -24,7 +24,7 @@ from training.steps.workspace import code_versions, locked
 
 MARK: Final = "run.json"
 """File of a version that tells what it was made of."""
-_TAKEN: Final = "ingested.json"
+TAKEN: Final = "ingested.json"
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Run:
         self.registry = Registry(root)
         self._base = base
         self._work = work or _work_at(root)
-        self._taken = self._work / "steps" / config.name / _TAKEN
+        self._taken = self._work / "steps" / config.name / TAKEN
 
     def all(self) -> Outcome:
         """

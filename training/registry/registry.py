@@ -1,6 +1,7 @@
 """The registry of a model root: its versions, and who is champion."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from model.artifact.names import VERSION, check_model_name
 from training.errors import RegistryError
 from training.registry.aliases import Aliases
 from training.registry.cache import CACHE
+from training.registry.collection import Collection
 from training.registry.directory import DirectoryRoot
 from training.registry.ledger import Ledger
 from training.registry.move import ALIASES, CHAMPION, Move, way_back
@@ -218,6 +220,28 @@ class Registry:
         """
         check_model_name(name)
         return Version(name, self._root.publish(name, write))
+
+    def collection(self, name: str, *, newest: int, before: datetime) -> Collection:
+        """
+        Return what may be removed of a model, and removes it if it is asked to.
+
+        Parameters
+        ----------
+        name : str
+        newest : int
+            So many of the newest versions are kept, besides those that an alias names or a rollback would lead to.
+        before : datetime
+            Publishers to a bucket that began before this are taken for dead.
+
+        Raises
+        ------
+        RegistryError
+            Not even the newest version would be kept.
+        """
+        check_model_name(name)
+        if newest < 1:
+            raise RegistryError(f"{newest} of the newest versions were to be kept; expected 1 at least.")
+        return Collection(self._root, name, newest=newest, before=before)
 
     def fetch(self, version: Version) -> Path:
         """

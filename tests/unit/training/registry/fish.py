@@ -5,7 +5,7 @@ import tempfile
 from functools import lru_cache
 from operator import methodcaller
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from sklearn.dummy import DummyRegressor
@@ -17,9 +17,9 @@ from model.artifact.staging import staging
 _ROWS: Final = np.arange(20.0).reshape(10, 2)
 
 
-def publish_fish(root: Path, *, answer: float = 1.0, name: str = "fish") -> Path:
+def publish_fish(root: Path, *, answer: float = 1.0, name: str = "fish", mark: Any = None) -> Path:
     """Publish a model that always gives the same answer, as ``model.artifact.publish`` does."""
-    manifest, files = _published(answer)
+    manifest, files = _published(answer, json.dumps({"answer": answer} if mark is None else mark))
     with staging(root / name) as stage:
         for file, content in files.items():
             stage.write(file, methodcaller("write", content))
@@ -32,12 +32,18 @@ def publish_fish(root: Path, *, answer: float = 1.0, name: str = "fish") -> Path
 
 
 @lru_cache
-def _published(answer: float) -> tuple[Manifest, dict[str, bytes]]:
+def _published(answer: float, mark: str) -> tuple[Manifest, dict[str, bytes]]:
     estimator = DummyRegressor(strategy="constant", constant=answer).fit(_ROWS, _ROWS[:, 0])
-    mark = {"run.json": json.dumps({"answer": answer}).encode()}
+    beside = {"run.json": mark.encode()}
     with tempfile.TemporaryDirectory() as root:
         directory = publish(
-            estimator, _ROWS, name="fish", root=Path(root), metrics={"mae": answer}, extra_files=mark, accelerate=False
+            estimator,
+            _ROWS,
+            name="fish",
+            root=Path(root),
+            metrics={"mae": answer},
+            extra_files=beside,
+            accelerate=False,
         )
         manifest = read_manifest(directory)
         return manifest, {file: (directory / file).read_bytes() for file in manifest.files}
