@@ -7,6 +7,7 @@ What stops a training run, one tree.
     ├── ConfigurationError      the configuration, or something it names, does not fit
     ├── DataError               the data do not fit the configuration
     ├── FitError                the estimator refuses the data
+    ├── BackendError            the cluster that was to fit it can't be used
     ├── Refused                 the model was trained, and is not good enough to be published
     ├── RegistryError           the registry can't be read or written, or does not hold what was asked for
     └── Unanswered              who was asked about drift does not answer, or cannot tell
@@ -29,6 +30,10 @@ class DataError(TrainingError):
 
 class FitError(TrainingError):
     """The estimator refuses the data."""
+
+
+class BackendError(TrainingError):
+    """The cluster that was to do the work can't be used."""
 
 
 class Refused(TrainingError):

@@ -12,7 +12,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 
 from model.features import DateParts
 from training.columns import MOST_CATEGORIES, Kind
-from training.estimators import Estimator
+from training.fitting.estimators import Estimator
 
 MISSING: Final = "(missing)"
 """The category of a missing category."""

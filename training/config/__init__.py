@@ -6,56 +6,28 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import yaml
-from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from training.columns import Kind
+from training.config.backend import Backend
+from training.config.calibration import Calibration
 from training.config.card import CardText
 from training.config.cleaning import Cleaning, Leakage, Quarantine
 from training.config.columns import Column
+from training.config.estimator import EstimatorChoice
 from training.config.evaluation import SELECTION_RATE, EvaluationChoice
 from training.config.retrain import Retrain
+from training.config.search import Search
 from training.config.section import Section, keys_of, section_at
 from training.config.source import Source
+from training.config.split import Split
 from training.errors import ConfigurationError
 from training.metrics import METRICS, Task, names_for
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_LARGEST_SEED: Final = 2**32 - 1
 
-
-class Split(Section):
-    """
-    How the rows are divided.
-
-    Parameters
-    ----------
-    test_size : float
-        Share of the rows that the model is measured on, between 0 and 1.
-    stratify : bool or None
-        Whether both parts hold the classes in the same proportions. None: in a classification, yes.
-    seed : int
-        Of the division, and of an estimator that draws random numbers.
-    """
-
-    test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    stratify: Annotated[bool | None, Field(strict=True)] = None
-    seed: Annotated[int, Field(strict=True, ge=0, le=_LARGEST_SEED)] = 0
-
-
-class EstimatorChoice(Section):
-    """
-    Which estimator is fitted.
-
-    Parameters
-    ----------
-    class_ : str
-        Import path of a class of an installed package; ``class`` in the file.
-    parameters : mapping
-        Keyword arguments of that class.
-    """
-
-    class_: Annotated[str, Field(alias="class")]
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""What a row counts."""
 
 
 class Config(Section):
@@ -85,6 +57,14 @@ class Config(Section):
     split : Split
     estimator : EstimatorChoice or None
         None: logistic regression or ridge regression, by the task.
+    class_weight : "balanced", mapping of label to float, or None
+        What a row of each class counts in fitting; balanced: as much as the rows of every other class together do.
+    sample_weight : str or None
+        Column of what each row counts, in fitting and in calibration; list it under ``drop``, too.
+    search : Search or None
+        Parameters that are tried; None: those of ``estimator`` alone.
+    calibration : Calibration or None
+    backend : Backend
     metrics : tuple of str or None
         None: the usual ones of the task, as far as estimator and rows define them.
     floor : mapping of str to float
@@ -97,8 +77,8 @@ class Config(Section):
         When the model is to be trained anew.
     """
 
-    AFTERWARDS: ClassVar[frozenset[str]] = frozenset({"promotion", "retrain"})
-    """Keys that decide nothing about a version, but what is done with it."""
+    AFTERWARDS: ClassVar[frozenset[str]] = frozenset({"backend", "promotion", "retrain"})
+    """Keys that decide nothing about a version, but where it is made and what is done with it."""
 
     name: str
     source: Source
@@ -113,6 +93,11 @@ class Config(Section):
     leakage: Leakage = Leakage()
     split: Split = Split()
     estimator: EstimatorChoice | None = None
+    class_weight: Literal["balanced"] | dict[bool | int | str, Weight] | None = None
+    sample_weight: str | None = None
+    search: Search | None = None
+    calibration: Calibration | None = None
+    backend: Backend = Backend()
     metrics: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
     floor: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     promotion: Literal["automatic", "manual"] = "automatic"
@@ -133,6 +118,8 @@ class Config(Section):
         for key, names in (("drop", self.drop), ("leakage.columns", self.leakage.columns)):
             if self.target in names:
                 raise ValueError(f"{key} lists {self.target!r}, which is the target; expected other columns")
+        if self.target in self.aside:
+            raise ValueError(f"{self.target!r} is the target, and named by split or sample_weight; expected another")
         return self
 
     @model_validator(mode="after")
@@ -143,12 +130,26 @@ class Config(Section):
         kind = self.columns[self.target].kind if self.target in self.columns else None
         if self.task is Task.REGRESSION and kind not in (None, Kind.NUMBER):
             raise ValueError(f"columns.{self.target} is {kind!s} and the target of a regression; expected number")
+        for key, value in (("class_weight", self.class_weight), ("calibration", self.calibration)):
+            if self.task is Task.REGRESSION and value is not None:
+                raise ValueError(f"{key} is set in a regression; expected none, for there are no classes")
+        return self
+
+    @model_validator(mode="after")
+    def _calibrates_on_rows(self) -> Self:
+        if self.calibration is not None and self.split.time is not None and not self.split.validation_size:
+            msg = (
+                "calibration in a split by time needs newer rows than those fitted on; "
+                "set split.validation_size, to 0.1 for example"
+            )
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
     def _known_metrics(self) -> Self:
         known = names_for(self.task)
-        for key, names in (("metrics", self.metrics or ()), ("floor", self.floor)):
+        chosen_by = [self.search.metric] if self.search and self.search.metric else []
+        for key, names in (("metrics", self.metrics or ()), ("floor", self.floor), ("search.metric", chosen_by)):
             strange = [name for name in names if name not in known]
             if strange:
                 what = "is not of this task" if strange[0] in METRICS else "is unknown"
@@ -172,7 +173,13 @@ class Config(Section):
     @property
     def stratified(self) -> bool:
         """Whether the split keeps the proportions of the classes."""
-        return self.task is Task.CLASSIFICATION and self.split.stratify is not False
+        return self.task is Task.CLASSIFICATION and self.split.stratify is not False and self.split.time is None
+
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """Columns that rows are divided and weighed by, whether they are features or dropped."""
+        names = (self.split.group, self.split.time, self.sample_weight)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
     def as_json(self) -> dict[str, Any]:
         """Return every setting, defaults included, as JSON values under the file's keys."""

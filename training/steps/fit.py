@@ -1,18 +1,15 @@
 """``fit``: from typed rows to a fitted pipeline."""
 
-import logging
-import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import joblib
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
-from training import estimators, pipeline, splitting
-from training.errors import FitError
+from training import pipeline
+from training.fitting import TEST, TRAIN, Sample, estimators, fit, split
 from training.record import readable
-from training.splitting import Parts
 from training.steps.rows import Rows
 from training.steps.step import Job, Step
 from training.steps.validate import VALIDATE
@@ -20,44 +17,43 @@ from training.steps.validate import VALIDATE
 _MODEL: Final = "model.joblib"
 _SPLIT: Final = "split.parquet"
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class Parts:
+    """
+    Rows that a pipeline was fitted on, and rows to measure it on; no row is in both.
+
+    Parameters
+    ----------
+    X_train, X_test : DataFrame of shape (n_samples, n_features)
+    y_train, y_test : Series of shape (n_samples,)
+    """
+
+    X_train: pd.DataFrame
+    X_test: pd.DataFrame
+    y_train: "pd.Series[Any]"
+    y_test: "pd.Series[Any]"
 
 
 def _make(job: Job) -> None:
     rows = Rows.read(job.inputs["validate"])
+    sample = Sample.of(rows.X, rows.y, rows.aside, job.config)
     estimator = estimators.build(job.config.estimator, job.config.task, job.config.split.seed)
-    parts = splitting.split(rows.X, rows.y, job.config)
-    fitted = _fit(pipeline.build(rows.kinds, estimator), parts)
-    joblib.dump(fitted, job.output / _MODEL)
-    _write_split(parts, job.output / _SPLIT)
-    (job.output / "fit.json").write_bytes(readable({"rows": len(parts.X_train)}))
+    parts = split(sample, job.config)
+    fitted = fit(pipeline.build(rows.kinds, estimator), sample, parts, job.config)
+    joblib.dump(fitted.pipeline, job.output / _MODEL)
+    parts.rename_axis("row").reset_index().to_parquet(job.output / _SPLIT, index=False)
+    (job.output / "fit.json").write_bytes(readable(fitted.record))
+    if fitted.search is not None:
+        fitted.search.to_csv(job.output / "search.csv", index=False)
 
 
-def _fit(unfitted: Pipeline, parts: Parts) -> Pipeline:
-    name = type(unfitted.named_steps["estimator"]).__name__
-    log.info("fit %s on %d rows of %d columns", name, *parts.X_train.shape)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            fitted: Pipeline = unfitted.fit(parts.X_train, parts.y_train)
-        except Exception as error:
-            raise FitError(f"{name} cannot be fitted: {_first_line(error)}") from error
-    for message in dict.fromkeys(_first_line(warning.message) for warning in caught):
-        log.warning("%s warns: %s", name, message)
-    return fitted
-
-
-def _first_line(message: object) -> str:
-    return str(message).strip().partition("\n")[0]
-
-
-def _write_split(parts: Parts, path: Path) -> None:
-    """Write which rows are in which part, in the order that they were drawn in."""
-    drawn = {"train": parts.X_train.index, "test": parts.X_test.index}
-    pd.concat([pd.DataFrame({"row": rows, "part": part}) for part, rows in drawn.items()]).to_parquet(path, index=False)
-
-
-FIT = Step("fit", needs=(VALIDATE,), settings=("split", "estimator"), make=_make)
+FIT = Step(
+    "fit",
+    needs=(VALIDATE,),
+    settings=("split", "estimator", "class_weight", "sample_weight", "search", "calibration"),
+    make=_make,
+)
 
 
 def read_fitted(directory: Path) -> Any:
@@ -68,5 +64,5 @@ def read_fitted(directory: Path) -> Any:
 def read_parts(directory: Path, rows: Rows) -> Parts:
     """Return the rows that it was fitted on, and those that it has not seen."""
     drawn = pd.read_parquet(directory / _SPLIT)
-    train, test = (drawn["row"][drawn["part"] == part] for part in ("train", "test"))
+    train, test = (drawn["row"][drawn["part"] == part] for part in (TRAIN, TEST))
     return Parts(rows.X.loc[train], rows.X.loc[test], rows.y.loc[train], rows.y.loc[test])

@@ -27,17 +27,20 @@ class Rows:
     y : Series of shape (n_samples,)
     kinds : dict of str to Kind
         Of each column of ``X``.
+    aside : DataFrame of shape (n_samples, n_columns)
+        Columns that rows are divided and weighed by, whether they are learned from or not.
     """
 
     X: pd.DataFrame
     y: "pd.Series[Any]"
     kinds: dict[str, Kind]
+    aside: pd.DataFrame
 
     def write(self, directory: Path) -> None:
         """Write them to a directory."""
-        table = self.X.assign(**{str(self.y.name): self.y})
+        table = self.X.assign(**{str(self.y.name): self.y}, **self.aside.drop(columns=[*self.X], errors="ignore"))
         table.to_parquet(directory / _ROWS, index=True)
-        described = {"target": self.y.name, "features": self.kinds}
+        described = {"target": self.y.name, "features": self.kinds, "aside": list(self.aside)}
         (directory / _COLUMNS).write_bytes(readable(described))
 
     @classmethod
@@ -45,12 +48,12 @@ class Rows:
         """Read them back, value for value."""
         described = json.loads((directory / _COLUMNS).read_bytes())
         table = pd.read_parquet(directory / _ROWS)
-        kinds = {name: Kind(described["features"][name]) for name in table.columns if name != described["target"]}
+        kinds = {name: Kind(described["features"][name]) for name in table.columns if name in described["features"]}
         # Parquet tells a missing text by null, and scikit-learn by NaN.
         X = pd.DataFrame(
             {name: table[name].fillna(np.nan) if table[name].dtype == object else table[name] for name in kinds}
         )
-        return cls(X, table[described["target"]], kinds)
+        return cls(X, table[described["target"]], kinds, table[described["aside"]])
 
 
 def count(directory: Path) -> int:

@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 def _make(job: Job) -> None:
     chunks = partial(ingest.chunks, job.snapshot, longest_row=job.config.source.max_row_bytes)
-    validated = validate(chunks, job.config, job.output)
-    Rows(validated.X, validated.y, validated.kinds).write(job.output)
+    validated = validate(chunks, job.config, job.output, aside=job.config.aside)
+    Rows(validated.X, validated.y, validated.kinds, validated.aside).write(job.output)
     (job.output / "report.json").write_bytes(readable(validated.report))
     log.info("%s", validated.counts)
 
@@ -23,6 +23,18 @@ def _make(job: Job) -> None:
 VALIDATE = Step(
     "validate",
     needs=(),
-    settings=("target", "task", "columns", "drop", "duplicates", "missing", "cleaning", "quarantine", "leakage"),
+    settings=(
+        "target",
+        "task",
+        "columns",
+        "drop",
+        "duplicates",
+        "missing",
+        "cleaning",
+        "quarantine",
+        "leakage",
+        "split",
+        "sample_weight",
+    ),
     make=_make,
 )

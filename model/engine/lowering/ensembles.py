@@ -132,6 +132,8 @@ def transformed_target(lowering: Lowering, estimator: Estimator, rows: Rows) -> 
 
 
 def _average(graph: Graph, parts: Sequence[Name], weights: Sequence[float] | None = None) -> Name:
+    if len(parts) == 1:
+        return parts[0]  # as it is, in whatever precision
     factors = [1.0] * len(parts) if weights is None else [float(weight) for weight in weights]
     weighed = [part if f == 1 else graph.op("Mul", part, f) for part, f in zip(parts, factors, strict=True)]
     total = weighed[0]

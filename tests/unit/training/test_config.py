@@ -6,10 +6,16 @@ import yaml
 from pydantic import ValidationError
 
 from training.columns import Kind
-from training.config import Config, EstimatorChoice, Split, load_config
+from training.config import Config, load_config
+from training.config.backend import Backend
+from training.config.calibration import Calibration
 from training.config.cleaning import Leakage, Quarantine
 from training.config.columns import Column, Outliers
+from training.config.estimator import EstimatorChoice
 from training.config.retrain import Retrain
+from training.config.search import Search
+from training.config.section import Section, keys_of
+from training.config.split import Split
 from training.errors import ConfigurationError
 from training.metrics import Task, names_for
 
@@ -54,8 +60,20 @@ def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
         "cleaning": {"outliers": None, "checks": []},
         "quarantine": {"limit": 0.05},
         "leakage": {"columns": [], "alone": "warn", "threshold": 0.99},
-        "split": {"test_size": 0.25, "stratify": None, "seed": 0},
+        "split": {
+            "test_size": 0.25,
+            "validation_size": 0.0,
+            "stratify": None,
+            "group": None,
+            "time": None,
+            "seed": 0,
+        },
         "estimator": None,
+        "class_weight": None,
+        "sample_weight": None,
+        "search": None,
+        "calibration": None,
+        "backend": {"address": None, "jobs": None},
         "metrics": None,
         "floor": {},
         "evaluation": {
@@ -120,7 +138,7 @@ def test_it_is_frozen(tmp_path: Path) -> None:
         ),
         (
             {"split": {"size": 1}},
-            "c.yaml: key 'split.size' is unknown; expected one of test_size, stratify, seed",
+            "c.yaml: key 'split.size' is unknown; expected one of test_size, validation_size, stratify, group, time, seed",
         ),
         (
             {"estimator": {"class": "a.B", "params": {}}},
@@ -128,6 +146,71 @@ def test_it_is_frozen(tmp_path: Path) -> None:
         ),
         ({"estimator": {}}, "c.yaml: key 'estimator.class' is missing"),
         ({"split": {"test_size": 1.5}}, "c.yaml: split.test_size is 1.5; expected less than 1"),
+        (
+            {"split": {"test_size": 0.7, "validation_size": 0.3}},
+            (
+                "c.yaml: split: test_size 0.7 and validation_size 0.3 leave no "
+                "rows to fit on; expected less than 1 together"
+            ),
+        ),
+        (
+            {"split": {"group": "g", "time": "t"}},
+            "c.yaml: split: group and time are both set; expected one of them",
+        ),
+        (
+            {"split": {"stratify": True, "time": "t"}},
+            ("c.yaml: split: stratify is true in a split by time; expected false, for the newest rows are as they are"),
+        ),
+        (
+            {"split": {"group": "kind"}},
+            "c.yaml: 'kind' is the target, and named by split or sample_weight; expected another",
+        ),
+        (
+            {"task": "regression", "class_weight": "balanced"},
+            "c.yaml: class_weight is set in a regression; expected none, for there are no classes",
+        ),
+        (
+            {"task": "regression", "calibration": {}},
+            "c.yaml: calibration is set in a regression; expected none, for there are no classes",
+        ),
+        (
+            {"calibration": {}, "split": {"time": "t"}},
+            (
+                "c.yaml: calibration in a split by time needs newer rows than those fitted on; set split.validation_size, to "
+                "0.1 for example"
+            ),
+        ),
+        (
+            {"search": {"space": {"C": [1]}, "metric": "rmse"}},
+            f"c.yaml: search.metric names 'rmse', which is not of this task; expected some of {', '.join(names_for(Task.CLASSIFICATION))}",
+        ),
+        (
+            {"search": {"space": {"C": 1}}},
+            (
+                "c.yaml: search.space.C is 1; expected a list of values, or one of uniform, loguniform, integers with "
+                "[lowest, highest]"
+            ),
+        ),
+        (
+            {"search": {"space": {"C": {"uniform": [1]}}}},
+            "c.yaml: search.space.C: expected uniform with two numbers, [lowest, highest]",
+        ),
+        (
+            {"search": {"space": {"C": {"integers": [1, 2.5]}}}},
+            "c.yaml: search.space.C: expected integers with two whole numbers, [lowest, highest]",
+        ),
+        (
+            {"search": {"space": {"C": {"uniform": [2, 1]}}}},
+            "c.yaml: search.space.C: expected uniform with the lower end first",
+        ),
+        (
+            {"search": {"space": {"C": {"loguniform": [0, 1]}}}},
+            "c.yaml: search.space.C: expected loguniform between numbers over 0",
+        ),
+        (
+            {"backend": {"address": "http://here"}},
+            "c.yaml: backend.address is 'http://here'; expected dask://HOST:PORT",
+        ),
         ({"split": {"seed": -1}}, "c.yaml: split.seed is -1; expected greater than or equal to 0"),
         ({"floor": {"accuracy": float("nan")}}, "c.yaml: floor.accuracy is nan; expected a finite number"),
         ({"task": "guessing"}, "c.yaml: task is 'guessing'; expected 'classification' or 'regression'"),
@@ -197,7 +280,15 @@ def test_a_classification_is_stratified_unless_told_otherwise() -> None:
 
 def test_every_setting_is_documented() -> None:
     page = "".join(path.read_text() for path in Path("docs/training").glob("*.md"))
-    sections = ("split", "estimator", "retrain", "cleaning", "quarantine", "leakage")
-    plain = [key for key in Config.model_fields if key not in sections]
-    keys = [*plain, *(f"split.{key}" for key in Split.model_fields), "estimator.class", "estimator.parameters"]
+    sections: dict[str, type[Section]] = {
+        "split": Split,
+        "estimator": EstimatorChoice,
+        "search": Search,
+        "calibration": Calibration,
+        "backend": Backend,
+    }
+    plain = [
+        key for key in Config.model_fields if key not in (*sections, "retrain", "cleaning", "quarantine", "leakage")
+    ]
+    keys = [*plain, *(f"{name}.{key}" for name, section in sections.items() for key in keys_of(section))]
     assert [key for key in keys if f"| `{key}` |" not in page] == []

@@ -114,7 +114,7 @@ def test_the_step_files_tell_what_happened(project: Project) -> None:
     rows = content["validate/report"]["rows"]
     assert {count: many for count, many in rows.items() if many} == {"read": 40, "kept": 40}
     assert content["validate/columns"]["features"] == {"weight": "number", "colour": "category"}
-    assert content["fit/fit"] == {"rows": 30}
+    assert content["fit/fit"]["rows"] == {"train": 30, "validation": 0, "test": 10}
     version = project.root / "fruit" / "1"
     assert content["evaluate/evaluation"]["metrics"] == manifest(version)["metrics"]
     assert content["evaluate/decision"]["accepted"]

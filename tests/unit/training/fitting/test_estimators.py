@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from training.config import EstimatorChoice
+from training.config.estimator import EstimatorChoice
 from training.errors import ConfigurationError
-from training.estimators import build
+from training.fitting.estimators import build
 from training.metrics import Task
 
 

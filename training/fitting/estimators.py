@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from training.config import EstimatorChoice
+from training.config.estimator import EstimatorChoice
 from training.errors import ConfigurationError
 from training.metrics import Task
 
@@ -26,6 +26,17 @@ DEFAULTS: Final[Mapping[Task, EstimatorChoice]] = MappingProxyType(
 """What is fitted where the configuration names nothing: fast to serve, and at ease with sparse text."""
 
 _MIXINS: Final = {Task.CLASSIFICATION: ClassifierMixin, Task.REGRESSION: RegressorMixin}
+
+
+_PACKAGED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        # Without these it picks the order of its sums by which is faster at that moment, and writes to standard output.
+        "lightgbm": {"deterministic": True, "force_row_wise": True, "verbose": -1},
+    }
+)
+"""What a package needs so that the same configuration gives the same bits, unless the configuration says otherwise."""
+
+_EXTRAS: Final = {"lightgbm": "lightgbm", "xgboost": "xgboost", "skorch": "torch"}
 
 
 def build(choice: EstimatorChoice | None, task: Task, seed: int) -> Estimator:
@@ -48,7 +59,7 @@ def build(choice: EstimatorChoice | None, task: Task, seed: int) -> Estimator:
     choice = choice or DEFAULTS[task]
     found = _resolve(choice.class_, task)
     try:
-        estimator = found(**choice.parameters)
+        estimator = found(**{**_PACKAGED.get(choice.class_.partition(".")[0], {}), **choice.parameters})
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"estimator.parameters do not fit {choice.class_}: {error}") from error
     if "random_state" in estimator.get_params() and "random_state" not in choice.parameters:
@@ -72,8 +83,12 @@ def _resolve(path: str, task: Task) -> type[Estimator]:
 def _check_installed(path: str) -> None:
     """Refuse a module that merely lies about, such as a file in the working directory: importing it would run it."""
     package = path.partition(".")[0]
-    if "." not in path or package not in metadata.packages_distributions():
-        raise ConfigurationError(
-            f"estimator.class is {path!r}; expected the import path of a class of an installed package, "
-            f"such as {DEFAULTS[Task.CLASSIFICATION].class_}"
-        )
+    # To ask for all distributions takes a while, and scikit-learn is one in any case.
+    if "." in path and (package == "sklearn" or package in metadata.packages_distributions()):
+        return
+    advice = (
+        f"install it by pip install 'sklearn-kserve[{_EXTRAS[package]}]'"
+        if package in _EXTRAS
+        else f"expected the import path of a class of an installed package, such as {DEFAULTS[Task.CLASSIFICATION].class_}"
+    )
+    raise ConfigurationError(f"estimator.class is {path!r}; {advice}")
