@@ -16,6 +16,7 @@ from training.config.cleaning import Cleaning, Leakage, Quarantine
 from training.config.columns import Column
 from training.config.estimator import EstimatorChoice
 from training.config.evaluation import SELECTION_RATE, EvaluationChoice
+from training.config.features import Features
 from training.config.retrain import Retrain
 from training.config.search import Search
 from training.config.section import Section, keys_of, section_at
@@ -54,6 +55,7 @@ class Config(Section):
     cleaning : Cleaning
     quarantine : Quarantine
     leakage : Leakage
+    features : Features
     split : Split
     estimator : EstimatorChoice or None
         None: logistic regression or ridge regression, by the task.
@@ -91,6 +93,7 @@ class Config(Section):
     cleaning: Cleaning = Cleaning()
     quarantine: Quarantine = Quarantine()
     leakage: Leakage = Leakage()
+    features: Features = Features()
     split: Split = Split()
     estimator: EstimatorChoice | None = None
     class_weight: Literal["balanced"] | dict[bool | int | str, Weight] | None = None

@@ -7,7 +7,7 @@ from typing import Any, Final
 import joblib
 import pandas as pd
 
-from training import pipeline
+from training import features
 from training.fitting import TEST, TRAIN, Sample, estimators, fit, split
 from training.record import readable
 from training.steps.rows import Rows
@@ -39,8 +39,9 @@ def _make(job: Job) -> None:
     rows = Rows.read(job.inputs["validate"])
     sample = Sample.of(rows.X, rows.y, rows.aside, job.config)
     estimator = estimators.build(job.config.estimator, job.config.task, job.config.split.seed)
+    unfitted = features.build(rows.kinds, estimator, job.config.features, job.config.split.seed)
     parts = split(sample, job.config)
-    fitted = fit(pipeline.build(rows.kinds, estimator), sample, parts, job.config)
+    fitted = fit(unfitted, sample, parts, job.config)
     joblib.dump(fitted.pipeline, job.output / _MODEL)
     parts.rename_axis("row").reset_index().to_parquet(job.output / _SPLIT, index=False)
     (job.output / "fit.json").write_bytes(readable(fitted.record))
@@ -51,7 +52,7 @@ def _make(job: Job) -> None:
 FIT = Step(
     "fit",
     needs=(VALIDATE,),
-    settings=("split", "estimator", "class_weight", "sample_weight", "search", "calibration"),
+    settings=("features", "split", "estimator", "class_weight", "sample_weight", "search", "calibration"),
     make=_make,
 )
 

@@ -1,5 +1,6 @@
 """The checks of a configuration as pandera runs them, and what they find."""
 
+import datetime as dt
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -110,9 +111,9 @@ class Schema:
 def _checks(column: Column, bounds: Bounds | None) -> Iterator[tuple[str, str, Callable[["pd.Series[Any]"], Any]]]:
     """Yield the checks of a column: name, what is expected, and the test of values that are not missing."""
     if column.min is not None:
-        yield "min", f"at least {column.min}", lambda values: values >= column.min
+        yield "min", f"at least {_said(column.min)}", lambda values: values >= column.min
     if column.max is not None:
-        yield "max", f"at most {column.max}", lambda values: values <= column.max
+        yield "max", f"at most {_said(column.max)}", lambda values: values <= column.max
     if column.allowed is not None:
         yield "allowed", f"one of {', '.join(column.allowed)}", lambda values: values.isin(column.allowed or ())
     if column.pattern is not None:
@@ -123,6 +124,10 @@ def _checks(column: Column, bounds: Bounds | None) -> Iterator[tuple[str, str, C
     if bounds is not None:
         low, high = bounds
         yield "outlier", f"a value from {low:g} to {high:g}", lambda values: values.between(low, high)
+
+
+def _said(bound: float | dt.datetime) -> str:
+    return bound.isoformat() if isinstance(bound, dt.datetime) else f"{bound:g}"
 
 
 def _holds(check: Check) -> Callable[[pd.DataFrame], Any]:

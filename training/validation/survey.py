@@ -28,7 +28,7 @@ class Survey:
     features, aside : tuple of str
         Columns to learn from, and columns that are needed besides, be they learned from or not.
     kinds : mapping of str to Kind
-        Of the features, the target, and the columns aside.
+        Of the features, the target, the columns aside, and those that something is declared of, though they be dropped.
     """
 
     names: tuple[str, ...]
@@ -68,7 +68,8 @@ def survey(chunks: Iterable[pd.DataFrame], config: Config, aside: Sequence[str] 
         raise DataError(f"no column is left beside target {config.target!r}; expected at least one")
     besides = tuple(dict.fromkeys(aside))
     kinds = {name: _kind(evidence[name], config) for name in features}
-    kinds |= {name: _kind_aside(evidence[name], config) for name in besides if name not in kinds}
+    checked = (*besides, *_compared(config), *config.columns)
+    kinds |= {name: _kind_besides(evidence[name], config) for name in checked if name not in kinds}
     kinds[config.target] = _kind_of_target(evidence[config.target], config, rows)
     _check_comparable(kinds, config)
     return Survey(names, features, besides, kinds)
@@ -85,18 +86,21 @@ def numbered(chunks: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 
 
 def _check_names(names: Sequence[str], config: Config, aside: Sequence[str]) -> None:
-    compared = [name for check in config.cleaning.checks for name in (check.left, check.right)]
     for key, wanted in (
         ("target", [config.target]),
         ("drop", config.drop),
         ("columns", config.columns),
         ("leakage.columns", config.leakage.columns),
-        ("cleaning.checks", compared),
+        ("cleaning.checks", _compared(config)),
         ("the configuration", aside),
     ):
         unknown = [name for name in wanted if name not in names]
         if unknown:
             raise DataError(f"{key} names column {unknown[0]!r}, which the data lack; they have {', '.join(names)}")
+
+
+def _compared(config: Config) -> list[str]:
+    return [name for check in config.cleaning.checks for name in (check.left, check.right)]
 
 
 def _check_comparable(kinds: Mapping[str, Kind], config: Config) -> None:
@@ -115,7 +119,7 @@ def _kind(evidence: Evidence, config: Config) -> Kind:
     return _declared(evidence.name, config) or evidence.kind()
 
 
-def _kind_aside(evidence: Evidence, config: Config) -> Kind:
+def _kind_besides(evidence: Evidence, config: Config) -> Kind:
     return _declared(evidence.name, config) or (Kind.TEXT if evidence.empty else evidence.kind(most_distinct=None))
 
 

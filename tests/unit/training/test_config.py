@@ -60,6 +60,30 @@ def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
         "cleaning": {"outliers": None, "checks": []},
         "quarantine": {"limit": 0.05},
         "leakage": {"columns": [], "alone": "warn", "threshold": 0.99},
+        "features": {
+            "number": {"impute": "median", "fill": 0.0, "indicator": False, "scale": "standard"},
+            "category": {"impute": "constant", "encode": "onehot", "max_categories": 100, "rare": None},
+            "boolean": {"impute": "most_frequent", "fill": False},
+            "date": {
+                "parts": ["year", "month", "weekday"],
+                "cyclic": True,
+                "impute": "median",
+                "fill": 0.0,
+                "scale": "standard",
+            },
+            "text": {
+                "analyzer": "word",
+                "ngrams": [1, 1],
+                "max_features": None,
+                "min_df": 1,
+                "max_df": 1.0,
+                "stop_words": None,
+                "sublinear_tf": False,
+            },
+            "columns": {},
+            "transformers": [],
+            "interactions": [],
+        },
         "split": {
             "test_size": 0.25,
             "validation_size": 0.0,
@@ -288,7 +312,9 @@ def test_every_setting_is_documented() -> None:
         "backend": Backend,
     }
     plain = [
-        key for key in Config.model_fields if key not in (*sections, "retrain", "cleaning", "quarantine", "leakage")
+        key
+        for key in Config.model_fields
+        if key not in (*sections, "retrain", "cleaning", "quarantine", "leakage", "features")
     ]
     keys = [*plain, *(f"{name}.{key}" for name, section in sections.items() for key in keys_of(section))]
     assert [key for key in keys if f"| `{key}` |" not in page] == []

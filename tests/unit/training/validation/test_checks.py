@@ -18,13 +18,13 @@ ISO = "an ISO-8601 date such as 2024-01-31 or 2024-01-31T23:59:59Z"
 @pytest.mark.parametrize(
     ("column", "cells", "expected"),
     [
-        (NUMBER | {"min": 0}, ["1", "-1", "2"], [(2, "c", "min", "-1", "at least 0.0")]),
-        (NUMBER | {"max": 5}, ["1", "9", "2"], [(2, "c", "max", "9", "at most 5.0")]),
+        (NUMBER | {"min": 0}, ["1", "-1", "2"], [(2, "c", "min", "-1", "at least 0")]),
+        (NUMBER | {"max": 5}, ["1", "9", "2"], [(2, "c", "max", "9", "at most 5")]),
         (NUMBER | {"min": 0}, ["1", "", "2"], []),
         (
             DATE | {"min": "2000-01-01"},
             ["2024-01-01", "1999-12-31", "2000-01-01", ""],
-            [(2, "c", "min", "1999-12-31T00:00:00", "at least 2000-01-01 00:00:00")],
+            [(2, "c", "min", "1999-12-31T00:00:00", "at least 2000-01-01T00:00:00")],
         ),
         (NUMBER | {"unique": True}, ["1", "1", "2", "3"], [(r, "c", "unique", "1", UNIQUE) for r in (1, 2)]),
         (NUMBER | {"unique": True}, ["1", "", "", "2"], []),
@@ -78,6 +78,20 @@ def test_columns_are_compared_with_each_other(run: Run, failures: ReadFailures, 
     run(text, cleaning={"checks": [{"left": "l", "is": comparison, "right": "r"}]})
     value = lines[row - 1].replace(",", ", ")
     assert failures() == [(row, "l", f"l {comparison} r", value, f"l {comparison} r")]
+
+
+def test_what_is_declared_of_a_dropped_column_is_checked(run: Run, failures: ReadFailures) -> None:
+    columns = {"id": {"kind": "text", "unique": True}, "old": {"missing": "quarantine"}}
+    checks = [{"left": "n", "is": "<=", "right": "limit"}]
+    text = "id,n,limit,old,kind\nx,1,5,1,1\nx,2,5,1,2\ny,9,5,1,3\nz,3,5,,4\nw,4,5,1,5\n"
+    found = run(text, task="regression", drop=["id", "limit", "old"], columns=columns, cleaning={"checks": checks})
+    assert [(row, column, check) for row, column, check, *_ in failures()] == [
+        (1, "id", "unique"),
+        (2, "id", "unique"),
+        (3, "n", "n <= limit"),
+        (4, "old", "missing"),
+    ]
+    assert list(found.X.columns) == ["n"]
 
 
 def test_dates_are_compared_with_each_other(run: Run, failures: ReadFailures) -> None:
