@@ -1,4 +1,5 @@
-# The model server, with the penguins model at /models so that it answers before anybody has trained anything.
+# The model server, with the penguins model at /models so that it answers before anybody has trained anything; and by
+# `--target training` what trains models for it.
 #
 # To build without a network, run `make wheels` first and pass `--build-arg PIP_NO_INDEX=1`.
 ARG BASE=docker.io/library/python:3.11.14-slim-bookworm
@@ -20,12 +21,34 @@ COPY . .
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/build/bin/pip --python /opt/venv/bin/python install --no-deps --no-index dist/*.whl
 
-# Training's own dependencies stay in this stage; the versions that a model pins are those of the server.
+# Training's own dependencies are in no server; the versions that a model pins are those of the server.
 FROM builder AS trainer
-RUN /opt/build/bin/pip --python /opt/venv/bin/python install --require-hashes -r requirements/train.txt \
-    && /opt/venv/bin/python -m training run --config examples/penguins.yaml --root /models \
+RUN /opt/build/bin/pip --python /opt/venv/bin/python install --require-hashes -r requirements/train.txt
+
+FROM trainer AS example
+RUN /opt/venv/bin/python -m training run --config examples/penguins.yaml --root /models \
     && rm -rf /models/.runs
 
+FROM ${BASE} AS training
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="sklearn-kserve-training" \
+      org.opencontainers.image.description="Trains scikit-learn models and publishes them for sklearn-kserve" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=trainer /opt/venv /opt/venv
+# The root file system may be read-only: what libraries keep for themselves goes to /tmp.
+ENV PATH=/opt/venv/bin:$PATH \
+    HOME=/tmp \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONSAFEPATH=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "training"]
+
+# The last stage is what a build makes that names none: the server.
 FROM ${BASE}
 ARG VERSION=dev
 ARG REVISION=unknown
@@ -35,7 +58,7 @@ LABEL org.opencontainers.image.title="sklearn-kserve" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=builder /opt/venv /opt/venv
-COPY --from=trainer /models /models
+COPY --from=example /models /models
 # The modules are compiled already and the root file system may be read-only: nothing is written at run time.
 # The working directory stays off the import path, so that only --code_dir brings in foreign code.
 # Inside a cluster the mesh authenticates, hence the public bind without keys.

@@ -124,7 +124,7 @@ def test_the_server_takes_the_flags_that_it_is_given(case: str, tmp_path: Path) 
 
 
 def test_without_values_the_model_of_the_image_is_served() -> None:
-    assert "COPY --from=trainer /models /models" in (ROOT / "Dockerfile").read_text()
+    assert "COPY --from=example /models /models" in (ROOT / "Dockerfile").read_text()
     trained = yaml.safe_load((ROOT / "examples" / "penguins.yaml").read_text())["name"]
     arguments = container()["args"]
     assert f"--model_dir=/models/{trained}" in arguments

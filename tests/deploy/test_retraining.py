@@ -1,20 +1,41 @@
 """Training on a schedule, by a job that the cluster trusts with nothing."""
 
 import re
+from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
+
+from tests.deploy.matrix import put
 from tests.deploy.rendering import ROOT, container, objects, of_kind, values_of
 from training.cli import _parser
+from training.config import load_config
+
+BOTH = ("retraining", "retraining-bucket")
+TMP = "/tmp"  # noqa: S108 -- a volume of the pod's
 
 
-def job() -> dict[str, Any]:
-    (found,) = of_kind("CronJob", values_of("retraining")).values()
+def job(case: str = "retraining") -> dict[str, Any]:
+    (found,) = of_kind("CronJob", values_of(case)).values()
     return found
 
 
-def pod() -> dict[str, Any]:
-    found: dict[str, Any] = job()["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+def pod(case: str = "retraining") -> dict[str, Any]:
+    found: dict[str, Any] = job(case)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     return found
+
+
+def arguments(case: str) -> Any:
+    """Return the arguments as the command reads them."""
+    (training,) = pod(case)["containers"]
+    *command, retrain = training["command"]
+    assert command == ["/opt/venv/bin/python", "-m", "training"]
+    return _parser().parse_args([retrain, *training["args"]])
+
+
+def mounts(case: str) -> dict[str, dict[str, Any]]:
+    return {each["mountPath"]: each for each in pod(case)["containers"][0]["volumeMounts"]}
 
 
 def test_should_not_render_when_disabled() -> None:
@@ -23,25 +44,63 @@ def test_should_not_render_when_disabled() -> None:
 
 
 def test_the_training_takes_the_arguments_that_it_is_given() -> None:
-    (training,) = pod()["containers"]
-    *command, run = training["command"]
-    assert command == ["/opt/venv/bin/python", "-m", "training"]
-    arguments = _parser().parse_args([run, *training["args"]])
-    assert (str(arguments.config), str(arguments.root)) == ("/etc/sklearn-kserve/training/training.yaml", "/models")
+    given = arguments("retraining")
+    assert (str(given.config), given.root) == ("/etc/sklearn-kserve/training/training.yaml", "/models")
+    assert (given.work, given.prometheus_url) == (None, None)
 
 
-def test_the_images_stage_that_trains_has_what_the_job_runs() -> None:
-    stage = re.search(
-        r"^FROM builder AS trainer\n(.*?)^FROM", (ROOT / "Dockerfile").read_text(), re.DOTALL | re.MULTILINE
-    )
+def test_a_bucket_is_a_root_whose_work_is_on_a_claim() -> None:
+    given = arguments("retraining-bucket")
+    assert (given.root, str(given.work)) == ("s3://models", "/work")
+    assert given.prometheus_url == "http://prometheus-operated.monitoring:9090"
+    volumes = {each["name"]: each for each in pod("retraining-bucket")["volumes"]}
+    assert volumes["work"]["persistentVolumeClaim"] == {"claimName": "training"}
+    assert "/models" not in mounts("retraining-bucket")
+
+
+def test_without_a_claim_the_work_is_where_may_be_written() -> None:
+    values = put(values_of("retraining-bucket"), "retraining.workClaim", "")
+    (found,) = of_kind("CronJob", values).values()
+    (training,) = found["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert "--work=/tmp/work" in training["args"]
+    assert [each["mountPath"] for each in training["volumeMounts"]] == [TMP, "/etc/sklearn-kserve/training"]
+
+
+def test_the_image_has_a_target_that_runs_it() -> None:
+    stage = re.search(r"^FROM \S+ AS training\n(.*?)^FROM", (ROOT / "Dockerfile").read_text(), re.DOTALL | re.MULTILINE)
     assert stage
-    assert "/opt/venv/bin/python -m training run" in stage[1]
+    assert 'ENTRYPOINT ["python", "-m", "training"]' in stage[1]
+    assert "COPY --from=trainer /opt/venv /opt/venv" in stage[1]
+
+
+def test_a_configuration_among_the_values_is_one_that_training_reads(tmp_path: Path) -> None:
+    values = values_of("retraining-bucket")
+    (found,) = of_kind("ConfigMap", values).values()
+    volume = {each["name"]: each for each in pod("retraining-bucket")["volumes"]}["config"]
+    assert volume["configMap"]["name"] == found["metadata"]["name"]
+    (tmp_path / "training.yaml").write_text(found["data"]["training.yaml"])
+    assert yaml.safe_load(found["data"]["training.yaml"]) == values["retraining"]["config"]
+    config = load_config(tmp_path / "training.yaml")
+    assert config.retrain.min_interval_hours == 24
+
+
+def test_secrets_are_variables_and_no_files() -> None:
+    (training,) = pod("retraining-bucket")["containers"]
+    assert training["envFrom"] == [{"secretRef": {"name": "bucket-credentials"}}]
+
+
+def test_a_role_in_the_cloud_is_the_jobs_own() -> None:
+    accounts = of_kind("ServiceAccount", values_of("retraining-bucket"))
+    (role,) = accounts[pod("retraining-bucket")["serviceAccountName"]]["metadata"]["annotations"]
+    assert role == "eks.amazonaws.com/role-arn"
+    assert [name for name, each in accounts.items() if "annotations" in each["metadata"]] == [
+        pod("retraining-bucket")["serviceAccountName"]
+    ]
 
 
 def test_it_publishes_where_the_servers_look() -> None:
-    mounts = {each["name"]: each for each in pod()["containers"][0]["volumeMounts"]}
     volumes = {each["name"]: each for each in pod()["volumes"]}
-    assert mounts["models"] == {"name": "models", "mountPath": "/models"}
+    assert mounts("retraining")["/models"] == {"name": "models", "mountPath": "/models"}
     assert volumes["models"]["persistentVolumeClaim"] == {"claimName": "models"}
     served = container(values_of("retraining"), "penguins")
     assert {"name": "STORAGE_URI", "value": "pvc://models/penguins"} in served["env"]
@@ -49,8 +108,17 @@ def test_it_publishes_where_the_servers_look() -> None:
 
 
 def test_data_and_configuration_are_read_alone() -> None:
-    mounts = {each["name"]: each for each in pod()["containers"][0]["volumeMounts"]}
-    assert mounts["config"]["readOnly"] is mounts["data"]["readOnly"] is True
+    assert mounts("retraining")["/etc/sklearn-kserve/training"]["readOnly"] is True
+    assert mounts("retraining")["/data"]["readOnly"] is True
+
+
+@pytest.mark.parametrize("case", BOTH)
+def test_nothing_is_written_but_to_volumes(case: str) -> None:
+    (training,) = pod(case)["containers"]
+    assert training["securityContext"]["readOnlyRootFilesystem"] is True
+    assert {"name": "HOME", "value": TMP} in training["env"]
+    tmp = {each["name"]: each for each in pod(case)["volumes"]}["tmp"]
+    assert tmp == {"name": "tmp", "emptyDir": {"sizeLimit": "2Gi"}}
 
 
 def test_the_job_has_an_account_of_its_own_without_a_role_or_a_token() -> None:
@@ -65,6 +133,7 @@ def test_runs_do_not_overlap_and_end() -> None:
     spec = job()["spec"]
     assert spec["concurrencyPolicy"] == "Forbid"
     assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 3600
+    assert (spec["successfulJobsHistoryLimit"], spec["failedJobsHistoryLimit"]) == (1, 3)
     assert pod()["restartPolicy"] == "Never"
 
 
@@ -75,6 +144,26 @@ def test_nothing_calls_the_job_and_it_calls_dns_alone() -> None:
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in policy
     assert [{port["port"] for port in rule["ports"]} for rule in policy["egress"]] == [{53}]
+
+
+def test_a_job_with_a_bucket_calls_it_and_prometheus_besides() -> None:
+    rules = of_kind("NetworkPolicy", values_of("retraining-bucket"))["demo-sklearn-kserve-retraining"]["spec"]["egress"]
+    _, bucket, prometheus = rules
+    assert bucket["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0"}}]
+    assert [port["port"] for port in bucket["ports"]] == [443]
+    (namespace,) = prometheus["to"]
+    assert namespace["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "monitoring"}
+    assert [port["port"] for port in prometheus["ports"]] == [9090]
+
+
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [("http://prometheus", 80), ("https://prometheus/path", 443), ("https://prometheus:8443/a:1", 8443)],
+)
+def test_the_port_is_that_of_the_address(address: str, port: int) -> None:
+    values = put(values_of("retraining-bucket"), "retraining.prometheus", address)
+    rules = of_kind("NetworkPolicy", values)["demo-sklearn-kserve-retraining"]["spec"]["egress"]
+    assert [each["port"] for each in rules[-1]["ports"]] == [port]
 
 
 def test_no_service_leads_to_the_job() -> None:

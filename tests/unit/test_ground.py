@@ -69,6 +69,14 @@ def final_stage() -> list[tuple[str, str]]:
     return every[start:]
 
 
+def stage(name: str) -> list[tuple[str, str]]:
+    """Return the instructions of a stage that has a name."""
+    every = instructions()
+    starts = [number for number, (word, _) in enumerate(every) if word == "FROM"]
+    (start,) = [number for number in starts if every[number][1].endswith(f" AS {name}")]
+    return every[start : min(number for number in [*starts, len(every)] if number > start)]
+
+
 def the(word: str) -> str:
     """Return the argument of the final stage's only such instruction."""
     (argument,) = [argument for name, argument in final_stage() if name == word]
@@ -178,6 +186,7 @@ def test_a_lock_keeps_to_the_ranges_of_pyproject(lock: str, extras: tuple[str, .
 def test_the_serving_image_carries_nothing_of_training_or_testing() -> None:
     others = {name_in_lock(requirement) for requirement in wanted("train", "xgboost", "lightgbm")}
     others |= {"mypy", "pytest", "ruff", "hatchling", "uv"}
+    others -= {"urllib3"}  # what the KServe SDK asks by, too
     serving = {name_in_lock(requirement) for requirement in wanted(*SERVING)}
     assert set(pins("serve.txt")) & (others - serving) == set()
 
@@ -238,7 +247,7 @@ def test_the_base_is_one_exact_version() -> None:
     (base,) = [argument for word, argument in instructions() if word == "ARG" and argument.startswith("BASE=")]
     assert re.fullmatch(r"BASE=docker\.io/library/python:3\.11\.\d+-slim-bookworm(@sha256:[0-9a-f]{64})?", base)
     stages = {argument.split()[0] for word, argument in instructions() if word == "FROM"}
-    assert stages == {"${BASE}", "builder"}
+    assert stages == {"${BASE}", "builder", "trainer"}
 
 
 def test_the_image_installs_by_hash_alone() -> None:
@@ -253,8 +262,21 @@ def test_the_final_stage_runs_nothing_and_copies_what_was_made() -> None:
     assert [argument for word, argument in stage if word in {"RUN", "ADD"}] == []
     assert [argument for word, argument in stage if word == "COPY"] == [
         "--from=builder /opt/venv /opt/venv",
-        "--from=trainer /models /models",
+        "--from=example /models /models",
     ]
+
+
+def test_what_trains_is_a_target_of_its_own_as_hardened_as_the_server() -> None:
+    training, server = stage("training"), final_stage()
+    assert json.loads(dict(training)["ENTRYPOINT"]) == ["python", "-m", "training"]
+    assert [argument for word, argument in training if word == "COPY"] == ["--from=trainer /opt/venv /opt/venv"]
+    for word in ("USER", "WORKDIR"):
+        assert dict(training)[word] == dict(server)[word]
+    assert "HOME=/tmp" in dict(training)["ENV"]
+    assert {word for word, _ in training} <= {"FROM", "ARG", "LABEL", "COPY", "ENV", "WORKDIR", "USER", "ENTRYPOINT"}
+    installs = [argument for word, argument in stage("trainer") if word == "RUN"]
+    assert len(installs) == 1
+    assert "requirements/train.txt" in installs[0]
 
 
 def test_the_image_listens_to_its_pod_and_says_that_others_authenticate() -> None:

@@ -144,8 +144,12 @@
 
 {{- define "sklearn-kserve.retrainingChecks" -}}
 {{- with .Values.retraining -}}
-  {{- range $name := list "image" "configMap" "claim" -}}
-    {{- if not (get $.Values.retraining $name) }}{{ fail (printf "retraining.enabled without %s; say in retraining.%s which one it is." $name $name) }}{{ end -}}
+  {{- if not .image }}{{ fail "retraining.enabled without image; say in retraining.image which one it is." }}{{ end -}}
+  {{- range $pair := list (list "configMap" "config") (list "claim" "root") -}}
+    {{- $one := get $.Values.retraining (first $pair) -}}
+    {{- $other := get $.Values.retraining (last $pair) -}}
+    {{- if not (or $one $other) }}{{ fail (printf "retraining.enabled without %s or %s; give one of retraining.%s and retraining.%s." (first $pair) (last $pair) (first $pair) (last $pair)) }}{{ end -}}
+    {{- if and $one $other }}{{ fail (printf "retraining.%s and retraining.%s say the same thing; give one of them." (first $pair) (last $pair)) }}{{ end -}}
   {{- end -}}
   {{- if $.Values.verification.files }}{{ fail "retraining publishes versions that nobody has signed, and verification loads signed ones alone; sign them in a job of your own, or turn one of the two off." }}{{ end -}}
   {{- $prefix := printf "pvc://%s/" .claim -}}
@@ -153,6 +157,6 @@
   {{- range (include "sklearn-kserve.services" $ | fromJson).items -}}
     {{- if and (hasPrefix $prefix .storageUri) .settings.watch_seconds }}{{ $watched = true }}{{ end -}}
   {{- end -}}
-  {{- if not $watched }}{{ fail (printf "retraining.claim is '%s', and no model looks there for new versions; give one the storageUri %s<its name>, and settings.watch_seconds above 0." .claim $prefix) }}{{ end -}}
+  {{- if and .claim (not $watched) }}{{ fail (printf "retraining.claim is '%s', and no model looks there for new versions; give one the storageUri %s<its name>, and settings.watch_seconds above 0." .claim $prefix) }}{{ end -}}
 {{- end -}}
 {{- end -}}

@@ -35,3 +35,22 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
     - port: 53
       protocol: TCP
 {{- end -}}
+
+{{- define "sklearn-kserve.storageRule" -}}
+- to:
+    {{- range .Values.networkPolicy.storageCidrs }}
+    - ipBlock:
+        cidr: {{ . | quote }}
+    {{- end }}
+  ports:
+    {{- range .Values.networkPolicy.storagePorts }}
+    - port: {{ . }}
+      protocol: TCP
+    {{- end }}
+{{- end -}}
+
+{{/* The port of an address, said in it or by its scheme. */}}
+{{- define "sklearn-kserve.port" -}}
+{{- $url := urlParse . -}}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary "443" "80" (eq $url.scheme "https")) -}}
+{{- end -}}
