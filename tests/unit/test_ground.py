@@ -20,7 +20,7 @@ import model
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-ALONE = {"dev.txt", "fuzz.txt", "checkov.txt", "go.txt"}
+ALONE = {"dev.txt", "fuzz.txt", "checkov.txt", "airflow.txt", "go.txt"}
 """Locks of what no image holds."""
 PACKAGES = ("model", "training", "rollout")
 SERVING = ("serve", "kserve", "skops", "onnx", "treelite")
