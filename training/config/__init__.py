@@ -17,6 +17,7 @@ from training.config.columns import Column
 from training.config.estimator import EstimatorChoice
 from training.config.evaluation import SELECTION_RATE, EvaluationChoice
 from training.config.features import Features
+from training.config.lookups import LookupChoice, joined_twice
 from training.config.retrain import Retrain
 from training.config.search import Search
 from training.config.section import Section, keys_of, section_at
@@ -56,6 +57,8 @@ class Config(Section):
     quarantine : Quarantine
     leakage : Leakage
     features : Features
+    lookups : mapping of str to LookupChoice
+        Columns that are joined by an id, by the name of the look-up.
     split : Split
     estimator : EstimatorChoice or None
         None: logistic regression or ridge regression, by the task.
@@ -94,6 +97,7 @@ class Config(Section):
     quarantine: Quarantine = Quarantine()
     leakage: Leakage = Leakage()
     features: Features = Features()
+    lookups: dict[str, LookupChoice] = Field(default_factory=dict)
     split: Split = Split()
     estimator: EstimatorChoice | None = None
     class_weight: Literal["balanced"] | dict[bool | int | str, Weight] | None = None
@@ -146,6 +150,23 @@ class Config(Section):
                 "set split.validation_size, to 0.1 for example"
             )
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _lookups_by_what_is_there(self) -> Self:
+        for name, lookup in self.lookups.items():
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"lookups has the name {name!r}; expected letters, digits, '.', '_' and '-'")
+            if lookup.key in (self.target, *self.drop, *self.leakage.columns):
+                raise ValueError(
+                    f"lookups.{name}.key is {lookup.key!r}, which is the target or left out; expected another"
+                )
+            if self.target in lookup.columns:
+                raise ValueError(f"lookups.{name} joins {self.target!r}, which is the target; expected other columns")
+            if strange := sorted(lookup.defaults.keys() - lookup.columns.keys()):
+                raise ValueError(f"lookups.{name}.defaults names {strange[0]!r}, which its columns lack; add it there")
+        if (both := joined_twice(self.lookups.values())) is not None:
+            raise ValueError(f"two of lookups join {both!r}; rename one of them in its table by a view")
         return self
 
     @model_validator(mode="after")

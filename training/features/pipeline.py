@@ -1,6 +1,6 @@
 """The pipeline that becomes the artifact."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from sklearn.compose import ColumnTransformer
@@ -9,6 +9,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from training.columns import Kind
 from training.config.features import Features, Interactions, Prepared
+from training.config.lookups import LookupChoice
 from training.errors import ConfigurationError
 from training.features.custom import make as make_custom
 from training.features.kinds import Transformer, make, number
@@ -19,9 +20,15 @@ _IN_TURN: Final = (Kind.NUMBER, Kind.CATEGORY, Kind.BOOLEAN, Kind.DATE)
 Part = tuple[str, Transformer, list[str]]
 
 
-def build(kinds: Mapping[str, Kind], estimator: Any, features: Features | None = None, seed: int = 0) -> Pipeline:
+def build(
+    kinds: Mapping[str, Kind],
+    estimator: Any,
+    features: Features | None = None,
+    seed: int = 0,
+    lookups: Mapping[str, LookupChoice] | None = None,
+) -> Pipeline:
     """
-    Put preprocessing before an estimator.
+    Put look-ups and preprocessing before an estimator.
 
     A pipeline is of scikit-learn's, numpy's and the server's own parts, so that it can be served where training is not
     installed; what comes from elsewhere is the estimator, and the transformers that the configuration names. Missing
@@ -36,6 +43,8 @@ def build(kinds: Mapping[str, Kind], estimator: Any, features: Features | None =
         How columns are prepared; else as each kind has it.
     seed : int
         Of what draws random numbers.
+    lookups : mapping of str to LookupChoice, optional
+        What is joined by columns of the table, which are no features themselves; joined columns are prepared as others.
 
     Returns
     -------
@@ -47,13 +56,22 @@ def build(kinds: Mapping[str, Kind], estimator: Any, features: Features | None =
         A column that ``features`` names is none, or of another kind; or a transformer can't be had.
     """
     features = features or Features()
+    steps = [(f"lookup_{name}", lookup.transformer(name)) for name, lookup in (lookups or {}).items()]
+    kinds = _joined(kinds, (lookups or {}).values())
     _check_names(kinds, features)
-    return Pipeline([("preprocess", _preprocessing(kinds, features, seed)), ("estimator", estimator)])
+    preprocessing = _preprocessing(kinds, features, seed, named=bool(steps))
+    return Pipeline([*steps, ("preprocess", preprocessing), ("estimator", estimator)])
 
 
-def _preprocessing(kinds: Mapping[str, Kind], features: Features, seed: int) -> Transformer:
+def _joined(kinds: Mapping[str, Kind], lookups: Collection[LookupChoice]) -> Mapping[str, Kind]:
+    keys = {lookup.key for lookup in lookups}
+    others = {name: kind for name, kind in kinds.items() if name not in keys}
+    return {**others, **{name: kind for lookup in lookups for name, kind in lookup.columns.items()}}
+
+
+def _preprocessing(kinds: Mapping[str, Kind], features: Features, seed: int, *, named: bool) -> Transformer:
     parts = list(_parts(kinds, features, seed))
-    if len(parts) == 1 and set(kinds.values()) == {Kind.NUMBER} and not features.transformers:
+    if len(parts) == 1 and set(kinds.values()) == {Kind.NUMBER} and not (features.transformers or named):
         return parts[0][1]  # without a ColumnTransformer it takes a bare array as well, which is faster to serve
     return ColumnTransformer(parts)
 

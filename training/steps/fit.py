@@ -39,7 +39,9 @@ def _make(job: Job) -> None:
     rows = Rows.read(job.inputs["validate"])
     sample = Sample.of(rows.X, rows.y, rows.aside, job.config)
     estimator = estimators.build(job.config.estimator, job.config.task, job.config.split.seed)
-    unfitted = features.build(rows.kinds, estimator, job.config.features, job.config.split.seed)
+    unfitted = features.build(
+        rows.kinds, estimator, job.config.features, job.config.split.seed, lookups=job.config.lookups
+    )
     parts = split(sample, job.config)
     fitted = fit(unfitted, sample, parts, job.config)
     joblib.dump(fitted.pipeline, job.output / _MODEL)
@@ -52,7 +54,7 @@ def _make(job: Job) -> None:
 FIT = Step(
     "fit",
     needs=(VALIDATE,),
-    settings=("features", "split", "estimator", "class_weight", "sample_weight", "search", "calibration"),
+    settings=("features", "lookups", "split", "estimator", "class_weight", "sample_weight", "search", "calibration"),
     make=_make,
 )
 

@@ -84,6 +84,7 @@ def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
             "transformers": [],
             "interactions": [],
         },
+        "lookups": {},
         "split": {
             "test_size": 0.25,
             "validation_size": 0.0,
