@@ -75,8 +75,8 @@ def _judged(told: Sequence[Mapping[str, Told]], champion: Champion, settings: Dr
 
 
 def _too_little(told: Sequence[Mapping[str, Told]], found: Told, champion: Champion) -> str:
-    if found.rows:
+    versions = sorted({version for each in told for version in each})
+    if champion.number in versions:
         return f"{found.rows:.0f} rows of {champion} have been seen, of the {MIN_ROWS} that drift is told from"
-    others = sorted({version for each in told for version in each})
-    instead = f"; they tell of {', '.join(others)}" if others else ""
+    instead = f"; they tell of {', '.join(versions)}" if versions else ""
     return f"the servers tell nothing of {champion}{instead}"

@@ -282,6 +282,7 @@ def test_a_replica_that_is_away_is_said_and_the_others_tell(trained: Project) ->
     ("said", "sentence"),
     [
         (page(rows=120.4), "120 rows of fruit/1 have been seen, of the 500 that drift is told from"),
+        (page(rows=0), "0 rows of fruit/1 have been seen, of the 500 that drift is told from"),
         (page(version="7", psi=0.9), "the servers tell nothing of fruit/1; they tell of 7"),
         (b"up 1\n", "the servers tell nothing of fruit/1"),
     ],
