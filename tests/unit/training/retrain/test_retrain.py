@@ -19,6 +19,7 @@ import sklearn
 from sklearn.linear_model import LogisticRegression
 
 from model.artifact import publish
+from tests.buckets import BUCKET, serving_s3
 from tests.unit.training.project import FRUIT, Project, Result
 from tests.unit.training.retrain.answering import Asked, answering
 from training.cli import main
@@ -379,6 +380,23 @@ def test_the_record_goes_to_the_work_directory(project: Project, tmp_path: Path)
     project.train(command="retrain", work=tmp_path / "work", more=["--dry-run"])
     assert (tmp_path / "work" / "retrain" / "fruit" / "retrain.json").exists()
     assert not (project.root / ".runs").exists()
+
+
+def test_a_bucket_is_a_root_whose_decisions_outlive_the_work_directory(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving_s3() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        first, second = (
+            project.train(f"s3://{BUCKET}", command="retrain", work=tmp_path / f"pod-{pod}") for pod in ("a", "b")
+        )
+        assert first.out.startswith(f"published s3://{BUCKET}/fruit/1: ")
+        assert second.out == "nothing to do: fruit/1 holds the same data and configuration\n"
+        project.write_data(MORE)
+        third = project.train(f"s3://{BUCKET}", command="retrain", work=tmp_path / "pod-c", more=["--dry-run"])
+        assert third.out == "to be trained anew, for data: they are not those that fruit/1 was trained on\n"
+        assert Registry(f"s3://{BUCKET}").aliases("fruit")[CHAMPION] == "1"
 
 
 def test_two_at_once_train_once(project: Project) -> None:
