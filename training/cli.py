@@ -122,6 +122,16 @@ def _watched(arguments: argparse.Namespace, configured: Drift) -> Drift:
     return configured.model_copy(update=named)
 
 
+def _card(arguments: argparse.Namespace) -> tuple[str, int]:
+    from training.card import Documents, card  # noqa: PLC0415 -- jinja2, which no other command waits for
+
+    page = card(Documents.of_version(arguments.version))
+    if arguments.output is None:
+        return page.decode().removesuffix("\n"), 0
+    arguments.output.write_bytes(page)
+    return f"written {arguments.output}", 0
+
+
 _COMMANDS: Final[Mapping[str, Callable[[Run], str]]] = {
     "run": _run,
     "ingest": _ingest,
@@ -144,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
         _add(commands, name, str(command.__doc__), partial(_plain, command))
     _add_retrain(commands)
     registrar.add_parser(commands)
+    _add_card(commands)
     return parser
 
 
@@ -192,6 +203,14 @@ def _add_retrain(commands: Any) -> None:
         metavar="CODE",
         help="exit code where there is nothing to do; default 0",
     )
+
+
+def _add_card(commands: Any) -> None:
+    says = "Make the model card of a version that has none, from its manifest and what lies beside it."
+    added = commands.add_parser("card", help=says[0].lower() + says[1:].rstrip("."), description=says)
+    added.set_defaults(does=_card, root="the card")
+    added.add_argument("version", type=Path, metavar="VERSION_DIR", help="directory of the version")
+    added.add_argument("--output", type=Path, metavar="FILE", help="where to write it; default standard output")
 
 
 def _address(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from model.artifact import publish
 from model.errors import ArtifactError
+from training.card import CARD, Documents, card
 from training.config import Config
 from training.errors import ConfigurationError, DataError, Refused, RegistryError
 from training.ingest import Snapshot, SnapshotStore, take
@@ -18,7 +19,7 @@ from training.record import identity, readable, write_whole
 from training.registry import CHALLENGER, CHAMPION, Registry, Version
 from training.steps import EVALUATE, FIT, VALIDATE, Step, Workspace
 from training.steps.evaluate import DECISION, EVALUATION, read_decision, read_evaluation
-from training.steps.fit import read_fitted, read_parts
+from training.steps.fit import FITTED, read_fitted, read_parts
 from training.steps.rows import Rows, count
 from training.steps.workspace import code_versions, locked
 
@@ -243,11 +244,15 @@ class Run:
         return Workspace(self._work, self.config, self.snapshot, self._besides, registry=self.registry)
 
     @property
-    def _besides(self) -> dict[str, dict[str, str]]:
-        """What decides the result of a step beside the configuration: who is champion, where that matters."""
+    def _besides(self) -> dict[str, dict[str, Any]]:
+        """What decides the result of a step beside its settings: columns kept for others, and who is champion."""
+        besides: dict[str, dict[str, Any]] = {}
+        if self.config.sliced_aside:
+            besides[VALIDATE.name] = {"sliced": list(self.config.sliced_aside)}
         champion = self.registry.aliases(self.config.name).get(CHAMPION)
-        compared = self.config.evaluation.non_inferiority is not None
-        return {EVALUATE.name: {"champion": champion}} if compared and champion is not None else {}
+        if champion is not None and self.config.evaluation.non_inferiority is not None:
+            besides[EVALUATE.name] = {"champion": champion}
+        return besides
 
     def _accepted(self) -> Path:
         """Return the directory of an evaluation that it may be published by, beside who is champion now."""
@@ -261,16 +266,19 @@ class Run:
         validated = self._steps.made(VALIDATE)
         parts = read_parts(self._steps.made(FIT), Rows.read(validated))
         metrics = read_evaluation(evaluated).metrics
+        files = {
+            MARK: readable({"run": self.id, **self._ingredients, "rows": count(validated)}),
+            FITTED: (self._steps.made(FIT) / FITTED).read_bytes(),
+            **{file: (evaluated / file).read_bytes() for file in (EVALUATION, DECISION)},
+        }
+        drawn = {path.name: path.read_bytes() for path in evaluated.glob("*.svg")}
         write = partial(
             publish,
             read_fitted(self._steps.made(FIT)),
             parts.X_train,
             name=self.config.name,
             metrics=metrics,
-            extra_files={
-                MARK: readable({"run": self.id, **self._ingredients, "rows": count(validated)}),
-                **{file: (evaluated / file).read_bytes() for file in (EVALUATION, DECISION)},
-            },
+            extra_files={**files, CARD: lambda manifest: card(Documents.of(manifest, files), drawn)},
         )
         version = self.registry.publish(self.config.name, lambda root: write(root=root))
         self._challenge(version, f"published: {measured(metrics)}")

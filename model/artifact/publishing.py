@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version as version_of
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, Final
 
 from model.artifact.acceleration import find_engine
@@ -35,6 +36,10 @@ _NETWORK_FILE: Final = "model.onnx"
 
 Files = Mapping[str, Callable[[BinaryIO], object]]
 """What writes each file of a version, by its name."""
+Told = Mapping[str, Callable[[Manifest], bytes]]
+"""What makes a file from the manifest, by its name."""
+Beside = Mapping[str, bytes | Callable[[Manifest], bytes]]
+"""Files beside the model; one that is made from the manifest is given that, but for such files themselves."""
 Check = Callable[[Path, Manifest], None]
 """What looks at the files as they were written, before they become a version."""
 
@@ -48,7 +53,7 @@ def publish(
     metrics: Mapping[str, float] | None = None,
     file_format: FileFormat = "joblib",
     code_commit: str | None = None,
-    extra_files: Mapping[str, bytes] | None = None,
+    extra_files: Beside | None = None,
     accelerate: bool = True,
     private_key: Path | None = None,
 ) -> Path:
@@ -73,8 +78,10 @@ def publish(
     file_format : {"joblib", "skops"}
     code_commit : str, optional
         Git commit of the code that fitted the estimator; by default that of the working directory, if there is one.
-    extra_files : mapping of str to bytes, optional
-        Files to be vouched for as well, such as ``card.html``.
+    extra_files : mapping of str to bytes or callable, optional
+        Files to be vouched for as well. One that tells of the version, such as ``card.html``, is made by a callable:
+        it is given the manifest as it will be, but for such files, and once more if another version has taken its
+        number.
     accelerate : bool
         Look for a faster engine that answers as scikit-learn does. Where there is none, scikit-learn serves, and the
         manifest says why.
@@ -99,7 +106,8 @@ def publish(
     rows = sample_tensors(signature, sample)
     found = find_engine(estimator, signature, rows, golden) if accelerate else None
     file = f"model.{file_format}"
-    files = {each: _bytes(content) for each, content in beside.items()} | {
+    told = {each: content for each, content in beside.items() if callable(content)}
+    files = {each: _bytes(content) for each, content in beside.items() if not callable(content)} | {
         file: partial(write_estimator, estimator, file_format)
     }
     if found and found.content is not None:
@@ -115,7 +123,7 @@ def publish(
         profile=record_profile(estimator, signature, rows),
         estimator=EstimatorFile(class_=_full_name(estimator), file=file, format=file_format),
     )
-    return _published(root, name, files, describe, private_key, check=_survives)
+    return _published(root, name, files, describe, private_key, told=told, check=_survives)
 
 
 def publish_network(
@@ -174,13 +182,14 @@ def _published(
     describe: "partial[Manifest]",
     private_key: Path | None,
     *,
+    told: Told = MappingProxyType({}),
     check: Check = lambda *_: None,
 ) -> Path:
     """Write a version, and return its directory; ``describe`` is its manifest but for what all versions say alike."""
     described = partial(describe, name=name, created=datetime.now(UTC), environment=current_environment())
     try:
         with staging(root / name) as stage:
-            return _written(stage, files, described, private_key, check)
+            return _written(stage, files, described, private_key, told=told, check=check)
     except OSError as error:
         raise ArtifactError(
             f"{root / name} can't be written: {error.strerror or error}; nothing was published, make room or mend the permissions."
@@ -188,7 +197,13 @@ def _published(
 
 
 def _written(
-    stage: Staging, files: Files, describe: "partial[Manifest]", private_key: Path | None, check: Check
+    stage: Staging,
+    files: Files,
+    describe: "partial[Manifest]",
+    private_key: Path | None,
+    *,
+    told: Told,
+    check: Check,
 ) -> Path:
     for name, write in files.items():
         stage.write(name, write)
@@ -196,7 +211,12 @@ def _written(
     check(stage.path, described(version=1))
 
     def describe_version(version: int) -> None:
-        stage.write(MANIFEST_FILE, _bytes(described(version=version).to_json()))
+        manifest = described(version=version)
+        for name, tell in told.items():
+            stage.write(name, _bytes(tell(manifest)))
+        digests = {name: _digest(stage.path / name) for name in told}
+        whole = manifest.model_copy(update={"files": {**manifest.files, **digests}})
+        stage.write(MANIFEST_FILE, _bytes(whole.to_json()))
         if private_key is not None:
             signature, _ = make_signature(stage.path, private_key)
             stage.write(SIGNATURE_FILE, _bytes(signature))
@@ -230,7 +250,7 @@ def _digest(path: Path) -> str:
         return sha256(file)
 
 
-def _checked_files(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+def _checked_files(files: Beside) -> Beside:
     for name in files:
         if not is_file_name(name) or name == MANIFEST_FILE or name.startswith("model."):
             raise ArtifactError(

@@ -201,9 +201,15 @@ class Config(Section):
 
     @property
     def aside(self) -> tuple[str, ...]:
-        """Columns that rows are divided and weighed by, whether they are features or dropped."""
-        names = (self.split.group, self.split.time, self.sample_weight)
+        """Columns that rows are divided and weighed by: those of the split, features or not, and of slices if dropped."""
+        names = (self.split.group, self.split.time, self.sample_weight, *self.sliced_aside)
         return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    @property
+    def sliced_aside(self) -> tuple[str, ...]:
+        """Columns of slices and of fairness that the model is not given."""
+        dropped = {*self.drop, *self.leakage.columns}
+        return tuple(name for name in self.evaluation.columns if name in dropped)
 
     def as_json(self) -> dict[str, Any]:
         """Return every setting, defaults included, as JSON values under the file's keys."""

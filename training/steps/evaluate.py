@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from training.evaluation import Candidate, Champion, Decision, Evaluation, answers_of, decide, evaluate
+from training.evaluation.pictures import pictures_of
 from training.registry import Version
 from training.steps.fit import FIT, read_fitted, read_parts
 from training.steps.rows import Rows
@@ -20,13 +21,18 @@ log = logging.getLogger(__name__)
 
 def _make(job: Job) -> None:
     config = job.config
-    parts = read_parts(job.inputs["fit"], Rows.read(job.inputs["validate"]))
+    rows = Rows.read(job.inputs["validate"])
+    parts = read_parts(job.inputs["fit"], rows)
+    columns = parts.X_test.join(rows.aside.drop(columns=[*rows.X], errors="ignore"))
     fitted = read_fitted(job.inputs["fit"])
     answers = answers_of(fitted, parts.X_test, parts.y_test, config.evaluation.positive)
-    evaluation = evaluate(answers, parts.X_test, config)
+    evaluation = evaluate(answers, columns, config)
     log.info("measured on %d rows", evaluation.rows)
-    candidate = Candidate(fitted, parts.X_train, parts.X_test, parts.y_test, parts.X_test, answers)
+    candidate = Candidate(fitted, parts.X_train, parts.X_test, parts.y_test, columns, answers)
     decision = decide(candidate, evaluation, config, champion=_champion(job), digests={"data": job.snapshot.sha256})
+    if config.evaluation.pictures:
+        for picture in pictures_of(evaluation):
+            (job.output / picture.name).write_bytes(picture.svg())
     (job.output / EVALUATION).write_text(evaluation.model_dump_json(indent=2) + "\n")
     (job.output / DECISION).write_text(decision.model_dump_json(indent=2) + "\n")
 

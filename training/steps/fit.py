@@ -16,6 +16,8 @@ from training.steps.validate import VALIDATE
 
 _MODEL: Final = "model.joblib"
 _SPLIT: Final = "split.parquet"
+FITTED: Final = "fit.json"
+"""File that tells how it was fitted."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def _make(job: Job) -> None:
     fitted = fit(unfitted, sample, parts, job.config)
     joblib.dump(fitted.pipeline, job.output / _MODEL)
     parts.rename_axis("row").reset_index().to_parquet(job.output / _SPLIT, index=False)
-    (job.output / "fit.json").write_bytes(readable(fitted.record))
+    (job.output / FITTED).write_bytes(readable(fitted.record))
     if fitted.search is not None:
         fitted.search.to_csv(job.output / "search.csv", index=False)
 

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from model.artifact import publish, read_manifest, verify
+from model.artifact import Manifest, publish, read_manifest, verify
 from model.artifact.staging import staging
 from model.errors import ArtifactError
 
@@ -213,6 +213,41 @@ class TestFiles:
         directory = publish(estimator, X, name="m", root=tmp_path, extra_files={"card.html": b"<p>"})
         assert (directory / "card.html").read_bytes() == b"<p>"
         assert "card.html" in read_manifest(directory).files
+
+    def test_beside_the_model_may_tell_of_the_version(self, estimator: Any, tmp_path: Path) -> None:
+        seen: list[Manifest] = []
+
+        def tell(manifest: Manifest) -> bytes:
+            seen.append(manifest)
+            return f"{manifest.name} {manifest.version}".encode()
+
+        for expected in (b"m 1", b"m 2"):
+            directory = publish(estimator, X, name="m", root=tmp_path, extra_files={"a.txt": b"a", "card.html": tell})
+            assert (directory / "card.html").read_bytes() == expected
+            manifest = read_manifest(directory)
+            assert manifest == seen[-1].model_copy(update={"files": manifest.files})
+            assert manifest.files.keys() - seen[-1].files.keys() == {"card.html"}
+            verify(directory, require_manifest=True)
+
+    def test_that_tell_of_the_version_are_made_again_for_another_number(self, estimator: Any, tmp_path: Path) -> None:
+        numbers: list[int] = []
+
+        def tell(manifest: Manifest) -> bytes:
+            numbers.append(manifest.version)
+            (tmp_path / "m" / "1" / "of another publisher").mkdir(parents=True, exist_ok=True)
+            return str(manifest.version).encode()
+
+        directory = publish(estimator, X, name="m", root=tmp_path, extra_files={"card.html": tell})
+        assert (directory.name, numbers, (directory / "card.html").read_bytes()) == ("2", [1, 2], b"2")
+        verify(directory, require_manifest=True)
+
+    def test_that_can_not_be_made_let_nothing_be_published(self, estimator: Any, tmp_path: Path) -> None:
+        def tell(manifest: Manifest) -> bytes:
+            raise ArtifactError("There is no card.")
+
+        with pytest.raises(ArtifactError, match="There is no card"):
+            publish(estimator, X, name="m", root=tmp_path, extra_files={"card.html": tell})
+        assert everything_below(tmp_path) == []
 
     @pytest.mark.parametrize("name", ["../x", "manifest.json", "model.joblib", "model.onnx", ".hidden", ""])
     def test_beside_the_model_bear_plain_names(self, estimator: Any, tmp_path: Path, name: str) -> None:

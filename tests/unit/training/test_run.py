@@ -331,3 +331,22 @@ def test_a_model_is_held_against_the_champion_of_the_moment(project: Project) ->
 
 def decision(project: Project, version: str) -> Any:
     return json.loads((project.root / "fruit" / version / "decision.json").read_bytes())
+
+
+def test_rows_are_sliced_by_a_column_that_the_model_is_not_given(project: Project) -> None:
+    sliced = {"slices": {"columns": ["colour"], "min_rows": 3}}
+    project.write_config(drop=["colour"], evaluation=sliced)
+    assert project.train().code == 0
+    assert [column["name"] for column in manifest(project.root / "fruit" / "1")["signature"]["inputs"]] == ["weight"]
+    evaluation = json.loads((project.root / "fruit" / "1" / "evaluation.json").read_bytes())
+    (colours,) = evaluation["slices"]
+    assert sum(each["rows"] for each in colours["slices"]) + sum(colours["small"].values()) == 10
+    assert {each["value"] for each in colours["slices"]} | colours["small"].keys() == {"green", "red", "yellow"}
+
+
+def test_another_slice_fits_nothing_again(project: Project) -> None:
+    project.train()
+    project.write_config(evaluation={"slices": {"columns": ["colour"], "min_rows": 1}})
+    result = project.train()
+    assert (result.code, project.versions()) == (0, ["1", "2"])
+    assert "fit " not in result.err
