@@ -15,6 +15,7 @@ from training import registrar
 from training.config import load_config
 from training.config.retrain import Drift
 from training.errors import TrainingError
+from training.imports import admit
 from training.run import Outcome, Run, measured
 from training.steps import EVALUATE, FIT, VALIDATE
 from training.steps.evaluate import read_decision, read_evaluation
@@ -59,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run_of(arguments: argparse.Namespace) -> Run:
     config = load_config(arguments.config)
+    if arguments.code_dir is not None:
+        admit(arguments.code_dir)
     return Run(config, arguments.root, base=arguments.config.parent, work=arguments.work)
 
 
@@ -179,6 +182,12 @@ def _add(commands: Any, name: str, says: str, does: _Does) -> argparse.ArgumentP
         type=Path,
         metavar="DIRECTORY",
         help="where snapshots and the files of steps are kept; default <root>/.runs",
+    )
+    added.add_argument(
+        "--code_dir",
+        type=Path,
+        metavar="DIRECTORY",
+        help="modules of your own that the configuration may name; the server takes the same flag",
     )
     return added
 

@@ -1,13 +1,13 @@
 """Transformers of the user's own, by import path."""
 
 import inspect
-from importlib import import_module, metadata
 from typing import Any
 
 from sklearn.base import BaseEstimator
 
 from training.config.features import TransformerChoice
 from training.errors import ConfigurationError
+from training.imports import resolve
 
 
 def make(choice: TransformerChoice, key: str) -> Any:
@@ -35,19 +35,8 @@ def make(choice: TransformerChoice, key: str) -> Any:
 
 
 def _resolve(path: str, key: str) -> Any:
-    module, _, name = path.rpartition(".")
-    _check_installed(path, key)
-    try:
-        found = getattr(import_module(module), name, None)
-    except ImportError as error:
-        raise ConfigurationError(f"{key} is {path!r}, which cannot be imported: {error}") from error
+    advice = "expected the import path of a class of an installed package, or of a module in --code_dir"
+    found = resolve(path, key, advice=advice)
     if not (inspect.isclass(found) and issubclass(found, BaseEstimator) and hasattr(found, "transform")):
         raise ConfigurationError(f"{key} is {path!r}; expected a class with scikit-learn's fit and transform")
     return found
-
-
-def _check_installed(path: str, key: str) -> None:
-    """Refuse a module that merely lies about, such as a file in the working directory: importing it would run it."""
-    package = path.partition(".")[0]
-    if "." not in path or package not in metadata.packages_distributions():
-        raise ConfigurationError(f"{key} is {path!r}; expected the import path of a class of an installed package")

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Mapping
-from importlib import import_module, metadata
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from training.config.estimator import EstimatorChoice
 from training.errors import ConfigurationError
+from training.imports import resolve
 from training.metrics import Task
 
 Estimator = Any
@@ -68,27 +68,15 @@ def build(choice: EstimatorChoice | None, task: Task, seed: int) -> Estimator:
 
 
 def _resolve(path: str, task: Task) -> type[Estimator]:
-    module, _, name = path.rpartition(".")
-    _check_installed(path)
-    try:
-        found = getattr(import_module(module), name, None)
-    except ImportError as error:
-        raise ConfigurationError(f"estimator.class is {path!r}, which cannot be imported: {error}") from error
+    found = resolve(path, "estimator.class", advice=_advice(path.partition(".")[0]))
     kinds = (BaseEstimator, _MIXINS[task])
     if not (inspect.isclass(found) and all(issubclass(found, kind) for kind in kinds)):
         raise ConfigurationError(f"estimator.class is {path!r}; expected a scikit-learn estimator for {task}")
     return found
 
 
-def _check_installed(path: str) -> None:
-    """Refuse a module that merely lies about, such as a file in the working directory: importing it would run it."""
-    package = path.partition(".")[0]
-    # To ask for all distributions takes a while, and scikit-learn is one in any case.
-    if "." in path and (package == "sklearn" or package in metadata.packages_distributions()):
-        return
-    advice = (
-        f"install it by pip install 'sklearn-kserve[{_EXTRAS[package]}]'"
-        if package in _EXTRAS
-        else f"expected the import path of a class of an installed package, such as {DEFAULTS[Task.CLASSIFICATION].class_}"
-    )
-    raise ConfigurationError(f"estimator.class is {path!r}; {advice}")
+def _advice(package: str) -> str:
+    if package in _EXTRAS:
+        return f"install it by pip install 'sklearn-kserve[{_EXTRAS[package]}]'"
+    usual = DEFAULTS[Task.CLASSIFICATION].class_
+    return f"expected the import path of a class of an installed package, such as {usual}"

@@ -16,6 +16,7 @@ import sklearn
 from model import __version__
 from training.config import Config
 from training.errors import TrainingError
+from training.imports import own_code
 from training.ingest import Snapshot
 from training.record import digest_of, directory_made_whole, identity, readable
 from training.registry import Registry
@@ -110,11 +111,13 @@ class Workspace:
 
 
 def code_versions() -> dict[str, str]:
-    """Return the versions that decide a result, a scikit-learn that another server could not load included."""
+    """Return what of the code decides a result, a scikit-learn that another server could not load included."""
+    code = own_code()
     return {
         "sklearn-kserve": __version__,
         "scikit-learn": sklearn.__version__,
         "python": ".".join(platform.python_version_tuple()[:2]),
+        **({} if code is None else {"code_dir": code}),
     }
 
 

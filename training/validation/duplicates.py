@@ -8,15 +8,17 @@ import pandas as pd
 
 from training.validation.cells import EXACT, only_texts, shown, sort_of
 
-_KEYS: Final = ("fingerprint-of-a", "fingerprint-of-b")
-"""Two keys of 16 letters: texts that agree under one don't under the other."""
+Hashes = npt.NDArray[np.uint64]
+
+_FACTORS: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+"""Odd numbers of 64 bits: what a cell adds to the two halves of a row's fingerprint depends on its column."""
 
 
 class Fingerprints:
     """The fingerprints of all rows that were seen, 16 bytes each."""
 
     def __init__(self) -> None:
-        self._chunks: list[npt.NDArray[np.uint64]] = []
+        self._chunks: list[Hashes] = []
 
     def add(self, chunk: pd.DataFrame) -> None:
         """
@@ -27,17 +29,15 @@ class Fingerprints:
         chunk : DataFrame
             NaN where missing; the same columns every time.
         """
-        comparable = pd.DataFrame({i: _comparable(chunk[name]) for i, name in enumerate(chunk.columns)})
-        forwards, backwards = comparable, comparable[comparable.columns[::-1]]
-        self._chunks.append(np.column_stack([_hashed(forwards, _KEYS[0]), _hashed(backwards, _KEYS[1])]))
+        halves = np.zeros((2, len(chunk)), dtype=np.uint64)
+        for name in chunk.columns:
+            hashes = pd.util.hash_array(_comparable(chunk[name]).to_numpy())
+            halves = np.stack([(halves[0] + hashes) * _FACTORS[0], (halves[1] ^ hashes) * _FACTORS[1]])
+        self._chunks.append(halves.T)
 
     def repeated(self) -> npt.NDArray[np.bool_]:
         """Return which rows are equal to an earlier one."""
         return pd.DataFrame(np.concatenate(self._chunks)).duplicated().to_numpy()
-
-
-def _hashed(table: pd.DataFrame, key: str) -> npt.NDArray[np.uint64]:
-    return np.asarray(pd.util.hash_pandas_object(table, index=False, hash_key=key), dtype=np.uint64)
 
 
 def _comparable(column: "pd.Series[Any]") -> "pd.Series[Any]":

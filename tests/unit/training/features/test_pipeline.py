@@ -223,7 +223,7 @@ def test_a_transformer_of_the_users_own_takes_the_place_of_its_columns_kinds() -
         ),
         (
             {"transformers": [{"class": "nowhere.Thing", "columns": ["n"]}]},
-            "features.transformers.0.class is 'nowhere.Thing'; expected the import path of a class of an installed package",
+            "features.transformers.0.class is 'nowhere.Thing'; expected the import path of a class of an installed package, or of a module in --code_dir",
         ),
         (
             {"transformers": [{"class": "sklearn.nowhere.Thing", "columns": ["n"]}]},

@@ -1,5 +1,6 @@
 """The model of the dirty example, with every kind of column, answers through V2 what its pipeline answers in Python."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.servers import ServerProcess
 from training.cli import main
 from training.columns import Kind
 from training.steps.rows import Rows
+from training.validation.report import Counts
 
 DATATYPES = {Kind.NUMBER: "FP64", Kind.BOOLEAN: "BOOL", Kind.DATE: "BYTES", Kind.CATEGORY: "BYTES", Kind.TEXT: "BYTES"}
 WITHOUT_TRAINING = "import runpy, sys; sys.modules['training'] = None; runpy.run_module('model', run_name='__main__')"
@@ -50,6 +52,11 @@ def sent(value: Any) -> Any:
     if pd.isna(value):
         return None
     return value.isoformat() if isinstance(value, pd.Timestamp) else value
+
+
+def test_the_page_tells_what_becomes_of_the_rows(root: Path) -> None:
+    report = json.loads(next(root.glob(".runs/steps/parcels/validate/*/report.json")).read_bytes())
+    assert f"    {Counts(**report['rows'])}\n" in Path("docs/training/features.md").read_text()
 
 
 def test_it_answers_as_in_python(server: ServerProcess, root: Path, rows: Rows) -> None:
