@@ -66,7 +66,7 @@ test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system and not cluster' -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: test-system
-test-system: install $(HELM) $(HCLFMT) var/checkov/.installed var/airflow/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Airflow, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
+test-system: install $(HELM) $(HCLFMT) var/checkov/.installed var/airflow/.installed var/kafka/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Airflow, a broker of Kafka, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
 	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
 		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
 		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
@@ -103,6 +103,20 @@ var/checkov/.installed var/airflow/.installed var/go/.installed: var/%/.installe
 	$(PYTHON) -m venv --clear $(@D)
 	$(BIN)/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $< \
 		|| $(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $<
+	@touch $@
+
+# Maven pins what it is asked for and not what that brings, so each file is held to its digest, and there is no other.
+var/kafka/.installed: tools/kafka/pom.xml tools/kafka/jars.sha256
+	@if ! { command -v java && command -v mvn; } >/dev/null; then \
+		echo "Installing Debian's default-jre-headless and maven: a broker of Kafka runs on the one, and comes by the other."; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update --quiet=2; \
+		$$sudo apt-get install --quiet=2 --yes --no-install-recommends default-jre-headless maven; fi
+	@echo "Fetching Kafka, as tools/kafka pins it, into $(@D): make test-system runs a broker."
+	rm -rf $(@D)
+	mvn --quiet --batch-mode --file tools/kafka/pom.xml \
+		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(@D)/jars
+	cd $(@D)/jars && sha256sum --quiet --strict --check $(CURDIR)/tools/kafka/jars.sha256 && diff <(ls) <(awk '{print $$2}' $(CURDIR)/tools/kafka/jars.sha256)
 	@touch $@
 
 .PHONY: cluster-setup

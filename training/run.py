@@ -110,7 +110,7 @@ class Run:
     def ingest(self) -> Snapshot:
         """Take a snapshot of the source, which the steps after it go on from."""
         with self._locked():
-            snapshot = take(self.config.source, self._base, self._snapshots)
+            snapshot = take(self.config.source, self._base, self._snapshots, consumer=self.config.name)
             write_whole(self._taken, readable({"source": self._source, "sha256": snapshot.sha256}))
         self.snapshot = snapshot
         return snapshot

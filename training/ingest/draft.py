@@ -87,11 +87,16 @@ class Draft:
                 _sync(path)
         return Part(path, part.name, part.sha256, part.bytes, part.known)
 
+    def note(self, name: str, content: bytes) -> None:
+        """Write a file that is no part of the rows."""
+        with written():
+            (self._directory / name).write_bytes(content)
+            _sync(self._directory / name)
+
     def record(self, snapshot: Snapshot) -> None:
         """Write what is known of it."""
         with written():
-            (self._directory / RECORD).write_bytes(readable(snapshot.as_json()))
-            _sync(self._directory / RECORD)
+            self.note(RECORD, readable(snapshot.as_json()))
             _sync(self._directory)
 
     def replace(self, place: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -26,7 +26,7 @@ class Part:
         Hex digest of its bytes.
     bytes : int
     known : mapping
-        JSON values that are known of it besides, such as ``rows`` and ``offsets``.
+        JSON values that are known of it besides, such as ``rows``.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class Snapshot:
         Where they are from, without secrets.
     format : Format
     parts : tuple of Part
-        In the order of their rows; at least one.
+        In the order of their rows.
     taken : str
         When, in ISO 8601.
     known : mapping
@@ -78,8 +78,17 @@ class Snapshot:
 
     @property
     def sha256(self) -> str:
-        """Hex digest that names it: of its bytes, or where it has several files, of their digests."""
-        return digest_of_parts(self.parts)
+        """
+        Hex digest that names it.
+
+        That of its only file is its own, so that ``sha256sum`` tells the same. Where it is a stream's, what it goes on from
+        counts as well, for two batches may have the same rows.
+        """
+        offsets = self.known.get("offsets")
+        if len(self.parts) == 1 and offsets is None:
+            return self.parts[0].sha256
+        identity = {"parts": [part.sha256 for part in self.parts], "offsets": offsets}
+        return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @property
     def bytes(self) -> int:
@@ -117,16 +126,3 @@ class Snapshot:
         known = {key: value for key, value in record.items() if key not in own}
         parts = tuple(Part.from_json(directory, part) for part in record["parts"])
         return cls(record["source"], Format(record["format"]), parts, record["taken"], known)
-
-
-def digest_of_parts(parts: Sequence[Part]) -> str:
-    """
-    Return the hex digest that names a snapshot of these files.
-
-    That of a single file is its own, so that ``sha256sum`` tells the same. Where a stream is resumed at is part of what
-    a snapshot is, for two batches may have the same rows.
-    """
-    if len(parts) == 1 and "offsets" not in parts[0].known:
-        return parts[0].sha256
-    identities = [{"sha256": part.sha256, "offsets": part.known.get("offsets")} for part in parts]
-    return hashlib.sha256(json.dumps(identities, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

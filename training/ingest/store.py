@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -13,7 +13,7 @@ from uuid import uuid4
 from training.errors import DataError, TrainingError
 from training.ingest.draft import Draft, Unwritten, written
 from training.ingest.snapshot import RECORD, Snapshot
-from training.record import digest_of
+from training.record import digest_of, identity
 
 _DRAFT: Final = ".draft-"
 
@@ -57,6 +57,21 @@ class SnapshotStore:
             what = [*damaged, place / RECORD][0]
             raise DataError(f"{what} is damaged, for its digest is another; remove {place} and ingest the source again")
         return snapshot
+
+    def latest(self, stream: str, consumer: str) -> Snapshot | None:
+        """Return the newest sound snapshot that a consumer took of a stream, which it goes on from."""
+        found: dict[int, list[str]] = {}
+        for place in self._directory.glob(f"*/{RECORD}"):
+            with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+                record = json.loads(place.read_bytes())
+                # What a killed process has left is no snapshot, whatever it has written.
+                if (record["sha256"], record["source"], record["consumer"]) == (place.parent.name, stream, consumer):
+                    found.setdefault(record["batch"], []).append(place.parent.name)
+        return next((self.get(sha256) for batch in sorted(found, reverse=True) for sha256 in found[batch]), None)
+
+    def spools(self, stream: str, consumer: str) -> Path:
+        """Return the directory for what a consumer takes from a pipe."""
+        return self._directory / ".spools" / identity({"stream": stream, "consumer": consumer})
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:

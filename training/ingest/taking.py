@@ -10,6 +10,7 @@ from training.errors import ConfigurationError
 from training.ingest.locations import Location, located
 from training.ingest.snapshot import Snapshot
 from training.ingest.store import SnapshotStore
+from training.ingest.streams import take_batch
 
 _FORMATS: Final = {
     ".csv": Format.CSV,
@@ -23,7 +24,7 @@ _FORMATS: Final = {
 log = logging.getLogger(__name__)
 
 
-def take(source: Source, base: Path, store: SnapshotStore) -> Snapshot:
+def take(source: Source, base: Path, store: SnapshotStore, *, consumer: str = "") -> Snapshot:
     """
     Take a snapshot of a source.
 
@@ -34,6 +35,8 @@ def take(source: Source, base: Path, store: SnapshotStore) -> Snapshot:
         Directory that a relative path starts from.
     store : SnapshotStore
         Where it is kept.
+    consumer : str
+        Who goes on with a stream where it was, such as the name of a model.
 
     Returns
     -------
@@ -49,7 +52,12 @@ def take(source: Source, base: Path, store: SnapshotStore) -> Snapshot:
     TrainingError
         It can't be kept; nothing half is left.
     """
-    snapshot = _of_query(source.sql, source, base, store) if source.sql else _of_files(source, base, store)
+    if source.sql:
+        snapshot = _of_query(source.sql, source, base, store)
+    elif source.files:
+        snapshot = _of_files(source, base, store)
+    else:
+        snapshot = take_batch(source, base, store, consumer)
     log.info("read %s, %d bytes, sha256 %s", snapshot, snapshot.bytes, snapshot.sha256)
     return snapshot
 
