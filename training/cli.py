@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from model.errors import ArtifactError
 from training import registrar
 from training.config import load_config
+from training.config.backend import Backend
 from training.config.retrain import Drift
 from training.errors import TrainingError
 from training.imports import admit
@@ -62,6 +63,8 @@ def _run_of(arguments: argparse.Namespace) -> Run:
     config = load_config(arguments.config)
     if arguments.code_dir is not None:
         admit(arguments.code_dir)
+    if arguments.backend:
+        config = config.model_copy(update={"backend": config.backend.model_copy(update={"address": arguments.backend})})
     return Run(config, arguments.root, base=arguments.config.parent, work=arguments.work)
 
 
@@ -189,6 +192,12 @@ def _add(commands: Any, name: str, says: str, does: _Does) -> argparse.ArgumentP
         metavar="DIRECTORY",
         help="modules of your own that the configuration may name; the server takes the same flag",
     )
+    added.add_argument(
+        "--backend",
+        type=_cluster,
+        metavar="dask://HOST:PORT",
+        help="scheduler of a dask cluster that fits; default: here",
+    )
     return added
 
 
@@ -220,6 +229,13 @@ def _add_card(commands: Any) -> None:
     added.set_defaults(does=_card, root="the card")
     added.add_argument("version", type=Path, metavar="VERSION_DIR", help="directory of the version")
     added.add_argument("--output", type=Path, metavar="FILE", help="where to write it; default standard output")
+
+
+def _cluster(text: str) -> str:
+    try:
+        return str(Backend(address=text).address)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no cluster; expected dask://HOST:PORT") from error
 
 
 def _address(text: str) -> str:

@@ -16,9 +16,9 @@ _TIMEOUT_SECONDS: Final = 10
 
 
 @contextmanager
-def running(backend: Backend) -> Iterator[int]:
+def running(backend: Backend) -> Iterator[None]:
     """
-    Let joblib work where a configuration says, and yield how many fits it does at a time.
+    Spread many fits as a configuration says: over processes of this machine, or over a cluster.
 
     Parameters
     ----------
@@ -35,14 +35,21 @@ def running(backend: Backend) -> Iterator[int]:
     cpus = joblib.cpu_count()
     with threadpool_limits(cpus):
         if backend.address is None:
-            jobs = backend.jobs or cpus
-            with joblib.parallel_config(n_jobs=jobs):
-                yield jobs
+            with joblib.parallel_config(n_jobs=backend.jobs or cpus):
+                yield
             return
         with _client(backend.address) as client:
             jobs = backend.jobs or sum(client.nthreads().values())
             with joblib.parallel_config("dask", n_jobs=jobs, client=client):
-                yield jobs
+                yield
+
+
+@contextmanager
+def here(backend: Backend) -> Iterator[None]:
+    """Spread one fit over threads of this process, for its parts are too small to be sent elsewhere."""
+    jobs = None if backend.address else backend.jobs
+    with joblib.parallel_config("threading", n_jobs=jobs or joblib.cpu_count()):
+        yield
 
 
 @contextmanager
@@ -66,8 +73,10 @@ def _client(address: str) -> Iterator[Any]:
 
 def _check_workers(address: str, client: Any) -> None:
     """Refuse workers that would fail in the middle of the work, or fit something else."""
-    if not client.nthreads():
-        raise BackendError(f"{address} has no workers; start some by dask worker")
+    try:
+        client.wait_for_workers(1, timeout=_TIMEOUT_SECONDS)
+    except TimeoutError as error:
+        raise BackendError(f"{address} has no workers after {_TIMEOUT_SECONDS} s; start some by dask worker") from error
     own = software()
     try:
         found: dict[str, dict[str, str]] = client.run(software)

@@ -4,6 +4,7 @@ import logging
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from training.config import Config
 from training.errors import FitError, TrainingError
-from training.fitting.backends import running
+from training.fitting.backends import here, running
 from training.fitting.calibration import calibrate
 from training.fitting.parts import TEST, TRAIN, VALIDATION
 from training.fitting.recipe import STEP, Recipe, stops_early
@@ -95,8 +96,9 @@ def _of(parts: "pd.Series[str]", part: str) -> "pd.Index[Any]":
 
 def _fitted(recipe: Recipe, rows: Sample, holdout: Sample | None, config: Config) -> Pipeline:
     name = type(recipe.pipeline.named_steps[STEP]).__name__
+    many = config.calibration is not None and config.backend.address is not None
     log.info("fit %s on %d rows of %d columns", name, *rows.X.shape)
-    with warnings.catch_warnings(record=True) as caught:
+    with nullcontext() if many else here(config.backend), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             pipeline = (
