@@ -66,7 +66,7 @@ test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system and not cluster' -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: test-system
-test-system: install $(HELM) $(HCLFMT) var/checkov/.installed var/airflow/.installed var/kafka/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Airflow, a broker of Kafka, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
+test-system: install $(HELM) $(HCLFMT) var/checkov/.installed var/airflow/.installed var/kafka/.installed var/mlflow/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Airflow, a broker of Kafka, MLflow's server, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
 	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
 		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
 		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
@@ -98,7 +98,7 @@ terraform: $(TOFU) ## Ask OpenTofu, and the providers that it fetches from their
 		$(TOFU) -chdir=terraform/$$module validate; done
 
 # Each in an environment of its own: their pins are no concern of ours.
-var/checkov/.installed var/airflow/.installed var/go/.installed: var/%/.installed: requirements/%.txt | $(STAMP)
+var/checkov/.installed var/airflow/.installed var/go/.installed var/mlflow/.installed: var/%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing $* and what it needs into var/$*: make test-system runs it."
 	$(PYTHON) -m venv --clear $(@D)
 	$(BIN)/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $< \
@@ -219,7 +219,7 @@ lock: install ## Resolve requirements/ anew (UPGRADE=1: to the newest versions a
 	$(LOCK) pyproject.toml --extra train -c requirements/dev.txt -o requirements/train.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
-	for alone in checkov airflow go; do $(LOCK) --group $$alone -o requirements/$$alone.txt; done
+	for alone in checkov airflow go mlflow; do $(LOCK) --group $$alone -o requirements/$$alone.txt; done
 	$(LOCK) --group bootstrap -c requirements/dev.txt -o requirements/uv.txt
 	for wanted in benchmarks/peers/*/requirements.in tests/cluster/images/*.in; do $(LOCK) $$wanted -o $${wanted%.in}.txt; done
 

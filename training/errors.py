@@ -51,3 +51,7 @@ class Unanswered(TrainingError):
 def first_line(message: object) -> str:
     """Return the first line of what a library says, for a sentence of ours."""
     return str(message).strip().partition("\n")[0]
+
+
+class TrackingError(TrainingError):
+    """What the registry holds could not be told to those who follow it."""

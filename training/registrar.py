@@ -12,6 +12,7 @@ from training.registry import CHAMPION, Move, Registry, Version
 from training.registry.description import describe, differences, flat, marked
 from training.registry.tables import table, text
 from training.retention import Retention
+from training.tracking import Tracker
 
 Answer = tuple[Any, str]
 """What a command has to say: to machines, as JSON values, and to people."""
@@ -118,6 +119,13 @@ def _moved(name: str, move: Move) -> str:
     return f"{name}: {move.alias} {text(move.before)} -> {move.after}"
 
 
+def _mirror(registry: Registry, arguments: argparse.Namespace) -> Answer:
+    """Tell MLflow of the versions and aliases that it does not know."""
+    new = Tracker(arguments.mlflow, registry, experiment=arguments.experiment).mirror(arguments.name)
+    told = ", ".join(map(str, new))
+    return [version.number for version in new], f"{arguments.mlflow} was told of {told or 'no version that is new'}"
+
+
 def _gc(registry: Registry, arguments: argparse.Namespace) -> Answer:
     """Remove old versions, and with --work the snapshots and steps that no version refers to."""
     names = registry.names() if arguments.name is None else [arguments.name]
@@ -172,6 +180,11 @@ def _reason(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", metavar="WHO", help="for the record; by default user@host")
 
 
+def _told(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mlflow", required=True, metavar="URI", help="tracking URI, such as http://mlflow:5000")
+    parser.add_argument("--experiment", metavar="NAME", help="by default the name of the model")
+
+
 def _what_goes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep", type=int, default=5, metavar="N", help="keep so many of the newest versions; default 5"
@@ -196,6 +209,7 @@ _COMMANDS: Final[
     _history: (_name,),
     _promote: (_name, _version, _reason),
     _rollback: (_name, _reason),
+    _mirror: (_name, _told),
     _gc: (_any_name, _what_goes),
 }
 """The arguments of each command; its name is the function's, and its docstring the help."""

@@ -13,7 +13,7 @@ from model.artifact import publish
 from model.errors import ArtifactError
 from training.card import CARD, Documents, card
 from training.config import Config
-from training.errors import ConfigurationError, DataError, Refused, RegistryError
+from training.errors import ConfigurationError, DataError, Refused, RegistryError, TrackingError
 from training.ingest import Snapshot, SnapshotStore, take
 from training.record import identity, readable, write_whole
 from training.registry import CHALLENGER, CHAMPION, Registry, Version
@@ -22,6 +22,7 @@ from training.steps.evaluate import DECISION, EVALUATION, read_decision, read_ev
 from training.steps.fit import FITTED, read_fitted, read_parts
 from training.steps.rows import Rows, count
 from training.steps.workspace import code_versions, locked
+from training.tracking import Tracker
 
 MARK: Final = "run.json"
 """File of a version that tells what it was made of."""
@@ -157,12 +158,17 @@ class Run:
         ------
         Refused
             It is not good enough.
+        TrackingError
+            It is published, and somebody who is to be told of it can't be.
         """
         with self._locked():
             if (earlier := self.published()) is not None:
                 self._challenge(earlier, "found published, and never called challenger")
-                return Outcome(earlier, {}, published=False)
-            return self._publish(self._accepted())
+                outcome = Outcome(earlier, {}, published=False)
+            else:
+                outcome = self._publish(self._accepted())
+        self._track()
+        return outcome
 
     def promote(self, why: str = "") -> Version | None:
         """
@@ -195,7 +201,8 @@ class Run:
             evaluated = self._accepted()
             accepted = f"accepted: {measured(read_evaluation(evaluated).metrics)}"
             self.registry.move(name, CHAMPION, version, why="; ".join(filter(None, (why, accepted))))
-            return version
+        self._track()
+        return version
 
     def published(self) -> Version | None:
         """
@@ -287,6 +294,18 @@ class Run:
     def _challenge(self, version: Version, why: str) -> None:
         if not self._has_been(CHALLENGER, version):
             self.registry.move(version.name, CHALLENGER, version, why=why)
+
+    def _track(self) -> None:
+        """Tell those who follow the registry, who may be told later."""
+        tracking = self.config.tracking
+        if tracking.mlflow is None:
+            return
+        try:
+            Tracker(tracking.mlflow, self.registry, experiment=tracking.experiment).mirror(self.config.name)
+        except TrackingError as error:
+            if tracking.required:
+                raise
+            log.warning("%s", error)
 
     def _has_been(self, alias: str, version: Version) -> bool:
         moves = self.registry.history(version.name)

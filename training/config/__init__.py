@@ -23,6 +23,7 @@ from training.config.search import Search
 from training.config.section import Section, keys_of, section_at
 from training.config.source import Source
 from training.config.split import Split
+from training.config.tracking import Tracking
 from training.errors import ConfigurationError
 from training.metrics import METRICS, Task, names_for
 
@@ -80,9 +81,11 @@ class Config(Section):
         Whether ``run`` makes champion what it has published, or leaves that to whoever looks at it first.
     retrain : Retrain
         When the model is to be trained anew.
+    tracking : Tracking
+        Who is told of each version.
     """
 
-    AFTERWARDS: ClassVar[frozenset[str]] = frozenset({"backend", "promotion", "retrain"})
+    AFTERWARDS: ClassVar[frozenset[str]] = frozenset({"backend", "promotion", "retrain", "tracking"})
     """Keys that decide nothing about a version, but where it is made and what is done with it."""
 
     name: str
@@ -109,6 +112,7 @@ class Config(Section):
     floor: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     promotion: Literal["automatic", "manual"] = "automatic"
     retrain: Retrain = Retrain()
+    tracking: Tracking = Tracking()
     evaluation: EvaluationChoice = EvaluationChoice()
     card: CardText = CardText()
 

@@ -16,6 +16,7 @@ from training.config.retrain import Retrain
 from training.config.search import Search
 from training.config.section import Section, keys_of
 from training.config.split import Split
+from training.config.tracking import Tracking
 from training.errors import ConfigurationError
 from training.metrics import Task, names_for
 
@@ -113,6 +114,7 @@ def test_the_defaults_are_those_that_are_promised(tmp_path: Path) -> None:
         "card": {"summary": "", "intended_use": "", "limits": [], "contact": "", "licence": ""},
         "promotion": "automatic",
         "retrain": Retrain().model_dump(mode="json"),
+        "tracking": {"mlflow": None, "experiment": None, "required": False},
     }
 
 
@@ -311,6 +313,7 @@ def test_every_setting_is_documented() -> None:
         "search": Search,
         "calibration": Calibration,
         "backend": Backend,
+        "tracking": Tracking,
     }
     plain = [
         key
