@@ -24,11 +24,6 @@ class Breaker:
         self._failures = 0
         self._until = 0.0
 
-    @property
-    def resting(self) -> bool:
-        """Whether the source has failed so often that it is left alone, or tried now and then."""
-        return self._failures >= FAILURES
-
     def allows(self) -> bool:
         """Whether whoever asks this may ask the source."""
         with self._lock:
