@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks import training
 from benchmarks.candidates import ENVIRONMENTS, HOME, REPOSITORY, Candidate, candidates
 from benchmarks.chart import svg
 from benchmarks.drift import THRESHOLD, every
@@ -18,6 +19,7 @@ from benchmarks.results import Run
 from benchmarks.rounds import measure
 from benchmarks.stages import profile
 from benchmarks.sweeps import SWEEPS, sweep
+from benchmarks.training import MOST_ROWS, ROWS
 from benchmarks.wire import v2
 from benchmarks.workloads import CEILING, OURS
 
@@ -77,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     drift = commands.add_parser("drift", help="how often chance alone looks like drift, and how often drift does")
     drift.add_argument("--draws", type=int, default=10_000, help="of each kind")
     drift.set_defaults(command=_drift)
+    steps = commands.add_parser("training", help="time and memory of each step of training as rows grow")
+    steps.add_argument(
+        "--rows", type=int, action="append", help=f"so many, once for each; by default {', '.join(map(str, ROWS))}"
+    )
+    steps.add_argument("--most", action="store_true", help=f"{MOST_ROWS:,} rows, too")
+    steps.add_argument("--results", type=Path, default=RESULTS, help="directory for the figures")
+    steps.set_defaults(command=_training)
     report = commands.add_parser("report", help="write the table and the chart of kept figures into docs")
     report.add_argument("file", type=Path)
     report.set_defaults(command=_report)
@@ -157,6 +166,13 @@ def _drift(args: argparse.Namespace) -> None:
         for found in every(args.draws)
     ]
     sys.stdout.write(markdown(heads, cells) + "\n")
+
+
+def _training(args: argparse.Namespace) -> None:
+    found = training.measure([*(args.rows or ROWS), *([MOST_ROWS] if args.most else [])], say)
+    heads = ("step", "rows", "s", "CPU s", "peak RSS MiB", "× the file")
+    sys.stdout.write(markdown(heads, training.training_cells(found)) + "\n")
+    say(f"kept in {found.write(args.results)}")
 
 
 def _check_tools() -> None:

@@ -35,7 +35,7 @@ def sweep_table(found: Sweep) -> str:
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table, numbers to the right."""
-    align = [":--" if name in {"work", "server", "stage", "model"} else "--:" for name in head]
+    align = [":--" if name in {"work", "server", "stage", "step", "model"} else "--:" for name in head]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, align, *rows))
 
 

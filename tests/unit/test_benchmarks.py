@@ -8,9 +8,10 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import orjson
+import pandas as pd
 import pytest
 
-from benchmarks import chart, cli, models, rounds
+from benchmarks import chart, cli, models, rounds, training
 from benchmarks.candidates import Candidate, candidates
 from benchmarks.comparison import Line, lines
 from benchmarks.errors import Void
@@ -331,3 +332,34 @@ def test_docs_show_the_figures_of_a_kept_run() -> None:
     document, drawn = cli.DOCUMENT.read_text(), cli.CHART.read_text()
     runs = [Run.read(file) for file in RESULTS if re.fullmatch(r".*-cores(-quick)?\.json", file.name)]
     assert [run for run in runs if table(run) in document and chart.svg(run) == drawn]
+
+
+# --- training
+
+
+def test_training_is_measured_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "ENVIRONMENTS", tmp_path)
+    monkeypatch.setattr(training, "STEPS", ("ingest", "validate"))
+    said: list[str] = []
+    found = training.measure([300], said.append)
+    assert [(cost.step, cost.rows) for cost in found.costs] == [("ingest", 300), ("validate", 300)]
+    assert all(cost.cpu_seconds > 0 and cost.peak_rss_mib > 50 for cost in found.costs)
+    assert said[0].startswith("300 rows, ingest: ")
+    assert not list((tmp_path / "training").iterdir())
+    kept = found.write(tmp_path)
+    assert training.TrainingRun.model_validate_json(kept.read_bytes()) == found
+    assert [cells[:2] for cells in training.training_cells(found)] == [("ingest", "300"), ("validate", "300")]
+
+
+def test_a_step_that_fails_voids_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "ENVIRONMENTS", tmp_path)
+    monkeypatch.setattr(training, "STEPS", ("validate",))
+    with pytest.raises(
+        Void, match="validate of 300 rows failed: sklearn-kserve-train: no snapshot of rows has been taken"
+    ):
+        training.measure([300], str)
+
+
+def test_rows_to_train_on_are_the_same_each_time() -> None:
+    pd.testing.assert_frame_equal(training.made(0, 50), training.made(0, 50))
+    assert training.made(0, 50).shape == (50, training.COLUMNS + 1)

@@ -36,7 +36,7 @@ _PACKAGED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 )
 """What a package needs so that the same configuration gives the same bits, unless the configuration says otherwise."""
 
-_EXTRAS: Final = {"lightgbm": "lightgbm", "xgboost": "xgboost", "skorch": "torch"}
+_EXTRAS: Final = ("lightgbm", "xgboost")
 
 
 def build(choice: EstimatorChoice | None, task: Task, seed: int) -> Estimator:
@@ -77,6 +77,6 @@ def _resolve(path: str, task: Task) -> type[Estimator]:
 
 def _advice(package: str) -> str:
     if package in _EXTRAS:
-        return f"install it by pip install 'sklearn-kserve[{_EXTRAS[package]}]'"
+        return f"install it by pip install 'sklearn-kserve[{package}]'"
     usual = DEFAULTS[Task.CLASSIFICATION].class_
     return f"expected the import path of a class of an installed package, such as {usual}"

@@ -55,6 +55,13 @@ def test_what_is_no_estimator_for_the_task_is_refused(path: str, sentence: str) 
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize("package", ["xgboost", "lightgbm"])
+def test_an_extra_that_is_not_installed_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.packages_distributions", dict)
+    with pytest.raises(ConfigurationError, match=rf"install it by pip install 'sklearn-kserve\[{package}\]'"):
+        build(choice(f"{package}.Some"), Task.CLASSIFICATION, 0)
+
+
 def test_a_file_that_lies_about_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "stray_module.py").write_text("from pathlib import Path\nPath(__file__).with_name('ran').touch()\n")
     monkeypatch.syspath_prepend(str(tmp_path))
