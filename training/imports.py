@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from joblib.externals.loky import get_reusable_executor
+
 from training.errors import ConfigurationError
 
 _ADMITTED: Final[list[Path]] = []
@@ -29,6 +31,7 @@ def admit(directory: Path) -> None:
     if directory not in _ADMITTED:
         _ADMITTED.append(directory)
         sys.path.insert(0, str(directory))
+        get_reusable_executor().shutdown()  # joblib's processes, if there are, import from where they did when they began
 
 
 def own_code() -> str | None:

@@ -16,6 +16,7 @@ from training import imports
 from training.cli import main
 from training.errors import ConfigurationError
 from training.imports import admit, own_code, resolve
+from training.steps.workspace import code_versions
 
 HALVES = """
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -119,13 +120,7 @@ def test_a_transformer_of_the_users_own_is_trained_and_served(project: Project, 
     np.testing.assert_array_equal(pipeline.named_steps["preprocess"].transformers_[-1][1].times, 100)
 
 
-def test_other_code_is_trained_anew(project: Project, code: Path) -> None:
-    chosen = {"class": "my_halves.Halves", "columns": ["weight"]}
-    project.write_config(features={"transformers": [chosen]})
-    assert train(project, code) == 0
-    assert train(project, code) == 0
-    assert project.versions() == ["1"]
-    (code / "my_halves.py").write_text(HALVES.replace("times=2", "times=3"))
-    sys.modules.pop("my_halves")
-    assert train(project, code) == 0
-    assert project.versions() == ["1", "2"]
+def test_other_code_makes_other_steps(code: Path) -> None:
+    assert "code_dir" not in code_versions()
+    admit(code)
+    assert code_versions()["code_dir"] == own_code()

@@ -72,7 +72,8 @@ def test_the_rows_that_made_a_run_fail_are_where_its_sentence_says(project: Proj
 
 def test_a_constant_column_is_warned_of(project: Project) -> None:
     project.write_data("\n".join([f"{HEADER},planet", *(f"{line},earth" for line in LINES[1:])]))
-    result = project.train()
+    project.train(command="ingest")
+    result = project.train(command="validate")
     assert result.code == 0
     assert "column 'planet' is 'earth' in every row, which tells nothing; list it under drop" in result.err.splitlines()
 
@@ -80,7 +81,8 @@ def test_a_constant_column_is_warned_of(project: Project) -> None:
 def test_few_bad_rows_are_put_aside_and_the_others_learned_from(project: Project) -> None:
     project.write_data(fruit({7: "about 100,green,pear"}))
     project.write_config(columns={"weight": "number"})
-    result = project.train()
+    project.train(command="ingest")
+    result = project.train(command="validate")
     assert result.code == 0
     counts = "40 rows read, 0 duplicates and 0 rows without a target dropped, 1 quarantined, 39 kept"
     assert counts in result.err.splitlines()
