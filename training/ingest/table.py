@@ -49,8 +49,7 @@ def read(snapshot: Snapshot, missing: Sequence[str] = (), *, longest_row: int = 
         A file is not of its format, has no rows, or has columns that can't be read; the sentence names file, row and
         column.
     """
-    tables = list(_tables(snapshot, longest_row))
-    return _frame(snapshot, _joined(tables), missing)
+    return _frame(snapshot, _joined(list(_tables(snapshot, missing, longest_row))))
 
 
 def chunks(
@@ -68,15 +67,15 @@ def chunks(
         Some ten thousand rows. A JSON array is one chunk.
     """
     before = 0
-    for table in _tables(snapshot, longest_row):
-        chunk = _frame(snapshot, table, missing)
+    for table in _tables(snapshot, missing, longest_row):
+        chunk = _frame(snapshot, table)
         chunk.index += before
         before += len(chunk)
         yield chunk
 
 
-def _tables(snapshot: Snapshot, longest_row: int) -> Iterator[pa.Table]:
-    rows = 0
+def _tables(snapshot: Snapshot, missing: Sequence[str], longest_row: int) -> Iterator[pa.Table]:
+    rows, nulls = 0, pa.array(missing, pa.string())
     first: pa.Schema | None = None
     for part in snapshot.parts:
         before = 0
@@ -84,7 +83,8 @@ def _tables(snapshot: Snapshot, longest_row: int) -> Iterator[pa.Table]:
             check_lengths(part, table, longest_row, before)
             before += table.num_rows
             first = first or table.schema
-            yield table if snapshot.format in _OBJECTS else _in_order(first.names, table, snapshot, part)
+            known = table if snapshot.format in _OBJECTS else _in_order(first.names, table, snapshot, part)
+            yield _with_nulls(known, nulls)
         rows += before
     if not rows:
         raise DataError(f"{snapshot} has columns but no rows; expected at least one")
@@ -136,20 +136,28 @@ def _as_texts(table: pa.Table, names: Collection[str]) -> pa.Table:
     return table
 
 
-def _frame(snapshot: Snapshot, table: pa.Table, missing: Sequence[str]) -> pd.DataFrame:
-    nulls = pa.array(missing, pa.string())
-    columns = {name: _plain(snapshot, name, table.column(name), nulls) for name in table.column_names}
+def _with_nulls(table: pa.Table, missing: pa.Array) -> pa.Table:
+    """Return a table whose texts that mean a missing value are null: of a chunk, so that there is one copy of one."""
+    if not len(missing):
+        return table
+    columns = {name: _decoded(table.column(name)) for name in table.column_names}
+    texts = {name: column for name, column in columns.items() if column.type in _TEXTS}
+    nulled = {
+        name: pc.if_else(pc.is_in(text, missing), pa.scalar(None, text.type), text) for name, text in texts.items()
+    }
+    return pa.table({**columns, **nulled})
+
+
+def _frame(snapshot: Snapshot, table: pa.Table) -> pd.DataFrame:
+    columns = {name: _plain(snapshot, name, table.column(name)) for name in table.column_names}
     return pd.DataFrame({name: _series(column) for name, column in columns.items()}, copy=False)
 
 
-def _plain(snapshot: Snapshot, name: str, column: pa.ChunkedArray, missing: pa.Array) -> pa.ChunkedArray:
+def _plain(snapshot: Snapshot, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column of one of the types that a table has, or refuse it."""
+    column = _decoded(column)
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _plain(snapshot, name, column.cast(kind.value_type), missing)
-    if kind in _TEXTS:
-        return pc.if_else(pc.is_in(column, missing), pa.scalar(None, kind), column) if len(missing) else column
-    if any(is_it(kind) for is_it in _KEPT):
+    if kind in _TEXTS or any(is_it(kind) for is_it in _KEPT):
         return column
     for is_it, becomes in _BECOMES:
         if is_it(kind):
@@ -158,6 +166,10 @@ def _plain(snapshot: Snapshot, name: str, column: pa.ChunkedArray, missing: pa.A
         f"{snapshot} has column {name!r} of type {kind}; expected numbers, booleans, dates or texts: leave it out, or "
         f"flatten it before"
     )
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def _series(column: pa.ChunkedArray) -> "pd.Series[Any]":

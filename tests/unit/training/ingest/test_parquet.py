@@ -83,6 +83,12 @@ def test_files_of_one_kind_may_differ_in_width(tmp_path: Path) -> None:
     assert read(snapshot)["a"].tolist() == [1, 2**40]
 
 
+def test_named_texts_are_missing_however_they_are_coded(tmp_path: Path) -> None:
+    texts = pa.array(["NA", "a"])
+    table = pa.table({"plain": texts, "large": texts.cast(pa.large_string()), "coded": texts.dictionary_encode()})
+    assert read(written(tmp_path, table), ["NA"]).isna().to_numpy().tolist() == [[True] * 3, [False] * 3]
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
