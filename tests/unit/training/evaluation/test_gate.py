@@ -141,6 +141,22 @@ def test_a_champion_that_can_not_be_fetched_is_said(config: MakeConfig) -> None:
     assert decision.reasons == ("it can't be held against the champion, version 7: the bucket is away",)
 
 
+def test_a_champion_that_fails_on_the_rows_is_said(
+    config: MakeConfig, champion: Champion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise ValueError("no such\n  row")
+
+    chosen = config(evaluation={"non_inferiority": NOT_WORSE})
+    estimator, rows = fitted(["a", "b", "c"]), X[["a", "b", "c"]].iloc[TEST]
+    answers = answers_of(estimator, rows, Y.iloc[TEST])
+    candidate = Candidate(estimator, X[["a", "b", "c"]].iloc[TRAIN], rows, Y.iloc[TEST], rows, answers)
+    evaluation = evaluate(answers, rows, chosen)
+    monkeypatch.setattr("training.evaluation.champion.answers_of", fails)
+    decision = decide(candidate, evaluation, chosen, champion=champion)
+    assert decision.reasons[0].endswith("version 1: it fails on these rows: no such row")
+
+
 def test_a_network_is_no_champion_of_labels(config: MakeConfig, tmp_path: Path) -> None:
     skl2onnx = pytest.importorskip("skl2onnx")
     network = skl2onnx.to_onnx(

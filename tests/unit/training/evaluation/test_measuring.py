@@ -13,6 +13,7 @@ from training.config import Config
 from training.errors import ConfigurationError, DataError
 from training.evaluation import Evaluation, answers_of, evaluate
 from training.evaluation.floor import check_floor
+from training.metrics import Answers
 
 MakeConfig = Callable[..., Config]
 
@@ -119,3 +120,10 @@ def test_every_floor_says_whether_it_is_met(config: MakeConfig) -> None:
         (False, "log_loss is 0.7, expected at most 0.5"),
     ]
     assert checks[0].figures == {"metric": "accuracy", "value": 0.81234567, "floor": 0.9}
+
+
+def test_predictions_without_bounds_have_no_pictures(config: MakeConfig) -> None:
+    answers = Answers(np.arange(3.0), np.array([0.0, 1.0, np.inf]))
+    chosen = config(task="regression", metrics=["median_ae"])
+    found = evaluate(answers, pd.DataFrame(index=range(3)), chosen)
+    assert (found.metrics["median_ae"], found.residuals, found.predictions) == (0, None, None)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from training.metrics import METRICS, Answers, Task, Values, measure, names_for, usual_for
+from training.metrics import METRICS, Answers, Task, Values, figures, measure, names_for, usual_for
 
 Peer = Callable[[Answers], float]
 
@@ -147,6 +147,12 @@ def test_each_task_has_metrics_of_its_own_and_usual_ones() -> None:
 def test_without_probabilities_there_is_none(name: str) -> None:
     values = np.array([0, 1])
     assert math.isnan(METRICS[name].score(Answers(values, values)))
+
+
+@pytest.mark.parametrize("losses", [figures.log_losses, figures.brier_losses])
+def test_without_probabilities_no_row_has_a_loss(losses: Callable[[Answers], Values]) -> None:
+    values = np.array([0, 1])
+    assert np.isnan(losses(Answers(values, values))).all()
 
 
 @pytest.mark.parametrize("name", ["log_loss", "brier"])
