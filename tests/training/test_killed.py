@@ -107,7 +107,7 @@ def test_a_run_that_is_killed_at_any_moment_is_ended_by_the_next(project: Projec
 def test_a_disk_that_is_full_is_said_in_a_sentence_and_costs_nothing(project: Project, step: str) -> None:
     project.begin(step)
     before = sorted((project.root / "fruit").glob("[0-9]*"))
-    ended = project.do(step, largest_file=0 if step == "promote" else 20)
+    ended = project.do(step, largest_file=0 if step == "promote" else 200)  # a semaphore is a file of 32 bytes
     assert ended.code == 1
     assert "File too large" in ended.err.splitlines()[-1]
     assert "Traceback" not in ended.err
