@@ -65,7 +65,7 @@ def _run_of(arguments: argparse.Namespace) -> Run:
         admit(arguments.code_dir)
     if arguments.backend:
         config = config.model_copy(update={"backend": config.backend.model_copy(update={"address": arguments.backend})})
-    return Run(config, arguments.root, base=arguments.config.parent, work=arguments.work)
+    return Run(config, arguments.root, base=arguments.config.parent, work=arguments.work, repeats=arguments.snapshot)
 
 
 def _run(run: Run) -> str:
@@ -185,6 +185,11 @@ def _add(commands: Any, name: str, says: str, does: _Does) -> argparse.ArgumentP
         type=Path,
         metavar="DIRECTORY",
         help="where snapshots and the files of steps are kept; default <root>/.runs",
+    )
+    added.add_argument(
+        "--snapshot",
+        metavar="SHA256",
+        help="an earlier snapshot, to repeat what was done with it; default: read the source, or go on from the newest",
     )
     added.add_argument(
         "--code_dir",

@@ -63,6 +63,8 @@ class Run:
         Directory that a relative source starts from.
     work : Path, optional
         Directory for snapshots and the files of steps; by default ``<root>/.runs``.
+    repeats : str, optional
+        SHA-256 of an earlier snapshot, to repeat what was done with it; by default the source is read.
 
     Raises
     ------
@@ -70,12 +72,15 @@ class Run:
         The root is no directory, and no work directory is named.
     """
 
-    def __init__(self, config: Config, root: str | Path, *, base: Path, work: Path | None = None) -> None:
+    def __init__(
+        self, config: Config, root: str | Path, *, base: Path, work: Path | None = None, repeats: str | None = None
+    ) -> None:
         self.config = config
         self.registry = Registry(root)
         self._base = base
         self._work = work or _work_at(root)
         self._taken = self._work / "steps" / config.name / TAKEN
+        self._repeats = repeats
 
     def all(self) -> Outcome:
         """
@@ -109,7 +114,9 @@ class Run:
         return outcome
 
     def ingest(self) -> Snapshot:
-        """Take a snapshot of the source, which the steps after it go on from."""
+        """Take a snapshot of the source, which the steps after it go on from; to repeat one needs no source."""
+        if self._repeats is not None:
+            return self.snapshot
         with self._locked():
             snapshot = take(self.config.source, self._base, self._snapshots, consumer=self.config.name)
             write_whole(self._taken, readable({"source": self._source, "sha256": snapshot.sha256}))
@@ -119,13 +126,15 @@ class Run:
     @cached_property
     def snapshot(self) -> Snapshot:
         """
-        The newest snapshot that was taken.
+        The newest snapshot that was taken, or the one that is to be repeated.
 
         Raises
         ------
         DataError
-            None was, or it is one of another source.
+            None was, or it is one of another source; or there is none to repeat.
         """
+        if self._repeats is not None:
+            return self._snapshots.get(self._repeats)
         try:
             taken = json.loads(self._taken.read_bytes())
         except FileNotFoundError as error:

@@ -257,6 +257,19 @@ def test_a_step_goes_on_from_the_snapshot_that_was_taken(project: Project) -> No
     assert project.train(command="publish").code == 0
 
 
+def test_a_run_is_repeated_on_the_very_same_rows(project: Project) -> None:
+    project.train()
+    first = json.loads((project.root / "fruit" / "1" / "run.json").read_bytes())["snapshot"]["sha256"]
+    project.write_data(FRUIT + "150,yellow,pear\n")
+    project.train()
+    project.data.unlink()
+    assert project.train(more=["--snapshot", first]).out.startswith(f"nothing to do: {project.root}/fruit/1 holds")
+    project.write_config(floor={"accuracy": 0.5})
+    assert project.train(more=["--snapshot", first]).code == 0
+    assert json.loads((project.root / "fruit" / "3" / "run.json").read_bytes())["snapshot"]["sha256"] == first
+    assert "there is no whole snapshot feed in" in project.train(more=["--snapshot", "feed"]).sentence
+
+
 def test_without_a_snapshot_a_step_says_what_to_do(project: Project) -> None:
     assert project.train(command="fit").sentence.endswith("no snapshot of fruit has been taken; run ingest first")
     project.train(command="ingest")
