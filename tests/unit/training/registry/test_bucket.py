@@ -130,6 +130,23 @@ class TestVersions:
         assert registry.fetch(two) == directory
         assert json.loads((directory / "manifest.json").read_bytes())["version"] == 2
 
+    def test_two_that_fetch_the_same_at_once_both_have_it(
+        self, registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        real = BucketRoot._download
+        fetched: list[Path] = []
+        with monkeypatch.context() as patched:
+
+            def in_the_middle(root: BucketRoot, key: str, path: Path) -> None:
+                patched.undo()
+                fetched.append(Registry(registry.root, cache=tmp_path / "cache").fetch(two))
+                real(root, key, path)
+
+            patched.setattr(BucketRoot, "_download", in_the_middle)
+            fetched.append(registry.fetch(two))
+        assert fetched[0] == fetched[1]
+        assert [path.name for path in (tmp_path / "cache").iterdir()] == [fetched[0].name]
+
     def test_damaged_in_the_bucket_is_refused_and_not_kept(self, registry: Registry, tmp_path: Path) -> None:
         put(registry, "fish/2/model.joblib", b"another")
         with pytest.raises(
