@@ -74,6 +74,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path, store:
 @pytest.mark.parametrize(
     ("suffix", "packed"),
     [("gz", gzip.compress(ROWS) + gzip.compress(b"3,4\n")), ("bz2", bz2.compress(ROWS)), ("xz", lzma.compress(ROWS))],
+    ids=["gz", "bz2", "xz"],
 )
 def test_a_compressed_file_is_unpacked(tmp_path: Path, store: SnapshotStore, suffix: str, packed: bytes) -> None:
     (tmp_path / f"A.CSV.{suffix}").write_bytes(packed)
