@@ -11,6 +11,9 @@ from jwt.algorithms import RSAAlgorithm
 ISSUER: Final = "https://login.example.com"
 AUDIENCE: Final = "models.example.com"
 
+# Tokens are made when tests are collected, and used after all that is yet to be built has been.
+_LIFETIME_SECONDS: Final = 24 * 3600
+
 Key = rsa.RSAPrivateKey
 
 
@@ -21,7 +24,8 @@ def key() -> Key:
 
 def token(key: Key, **claims: Any) -> str:
     """Return a token that lets through, but for the claims that are said; None leaves one out."""
-    usual = {"iss": ISSUER, "sub": "alice", "aud": AUDIENCE, "exp": int(time.time()) + 600, "groups": ["risk"]}
+    expires = int(time.time()) + _LIFETIME_SECONDS
+    usual = {"iss": ISSUER, "sub": "alice", "aud": AUDIENCE, "exp": expires, "groups": ["risk"]}
     return jwt.encode({name: value for name, value in (usual | claims).items() if value is not None}, key, "RS256")
 
 

@@ -118,7 +118,7 @@ def _scrape(node: Node, monitor: Object) -> Object:
     [endpoint] = spec["podMetricsEndpoints"]
     labels = {
         **spec["selector"]["matchLabels"],
-        **{each["key"]: "|".join(each["values"]) for each in spec["selector"]["matchExpressions"]},
+        **{each["key"]: "|".join(each["values"]) for each in spec["selector"].get("matchExpressions", [])},
     }
     return {
         "job_name": f"podMonitor/{named['namespace']}/{named['name']}/0",
