@@ -19,12 +19,8 @@ GRPC_PORT ?= 8081
 TEST_PROCESSES ?= 2
 FUZZ_SECONDS ?= 60
 WHEELS := requirements/wheels
-# Both releases of Helm that people use, HCL's formatter, and OpenTofu: each a Go module that pins it.
-HELM := $(patsubst tools/%/go.mod,var/tools/%/helm,$(wildcard tools/helm*/go.mod))
-HCLFMT := var/tools/hcl/hclfmt
-TOFU := var/tools/tofu/tofu
-# A Go that is new enough for them, or PyPI's.
-GO := $(shell go version 2>/dev/null | grep -qE ' go1\.(2[6-9]|[3-9][0-9])' && echo go || echo var/go/bin/go)
+# Nothing where the machine has a Go that is new enough for tools/, else PyPI's.
+GO := $(shell go version 2>/dev/null | grep -qE ' go1\.(2[6-9]|[3-9][0-9])' || echo var/go/.installed)
 # What `make e2e` is to do besides, such as -k canary or --cluster=kubeconfig.
 E2E ?=
 # What `make bench` is to do besides, such as --quick or --only kserve,mlserver.
@@ -66,7 +62,7 @@ test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system and not cluster' -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: test-system
-test-system: install $(HELM) $(HCLFMT) var/checkov/.installed var/airflow/.installed var/kafka/.installed var/mlflow/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Airflow, a broker of Kafka, MLflow's server, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
+test-system: install $(GO) var/checkov/.installed var/airflow/.installed var/kafka/.installed var/mlflow/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Airflow, a broker of Kafka, MLflow's server, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
 	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
 		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
 		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
@@ -79,23 +75,17 @@ test-system: install $(HELM) $(HCLFMT) var/checkov/.installed var/airflow/.insta
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update --quiet=2; \
 		$$sudo apt-get install --quiet=2 --yes --no-install-recommends postgresql redis-server; fi
+	$(PY) -m tests.tools helm3 helm4 hcl
 	$(PY) -m pytest -m system
 
-# Minutes the first time, seconds when Go has built it before; again only for another version.
-.SECONDEXPANSION:
-$(HELM) $(HCLFMT) $(TOFU): tools/$$(notdir $$(@D))/go.mod tools/$$(notdir $$(@D))/go.sum | $(if $(filter var/%,$(GO)),var/go/.installed)
-	@echo "Building $(@F) as tools/$(notdir $(@D)) pins it."
-	cd tools/$(notdir $(@D)) && GOBIN=$(CURDIR)/$(@D) GOFLAGS=-mod=readonly GOTOOLCHAIN=local \
-		nice -n 19 $(GO:var/%=$(CURDIR)/var/%) install -trimpath -ldflags='-s -w' tool
-	@touch $@
-
 .PHONY: terraform
-terraform: $(TOFU) ## Ask OpenTofu, and the providers that it fetches from their registry, about terraform/ (needs the network)
-	$(TOFU) fmt -check -diff -recursive terraform
+terraform: install $(GO) ## Ask OpenTofu, and the providers that it fetches from their registry, about terraform/ (needs the network)
+	tofu=$$($(PY) -m tests.tools tofu)/tofu; \
+	$$tofu fmt -check -diff -recursive terraform; \
 	for module in eks gke; do \
 		export TF_DATA_DIR=$(CURDIR)/var/terraform/$$module; \
-		$(TOFU) -chdir=terraform/$$module init -backend=false -input=false; \
-		$(TOFU) -chdir=terraform/$$module validate; done
+		$$tofu -chdir=terraform/$$module init -backend=false -input=false; \
+		$$tofu -chdir=terraform/$$module validate; done
 
 # Each in an environment of its own: their pins are no concern of ours.
 var/checkov/.installed var/airflow/.installed var/go/.installed var/mlflow/.installed: var/%/.installed: requirements/%.txt | $(STAMP)
@@ -120,7 +110,7 @@ var/kafka/.installed: tools/kafka/pom.xml tools/kafka/jars.sha256
 	@touch $@
 
 .PHONY: cluster-setup
-cluster-setup: install $(filter-out go,$(GO:var/go/bin/go=var/go/.installed)) ## Install what the cluster of the tests needs: Debian's containerd, etcd, buildah and others, saying what for
+cluster-setup: install $(GO) ## Install what the cluster of the tests needs: Debian's containerd, etcd, buildah and others, saying what for
 	$(PY) -m tests.cluster setup
 
 .PHONY: cluster-up
@@ -133,7 +123,7 @@ cluster-down: install ## Take it down, leaving nothing but its logs
 
 .PHONY: e2e
 e2e: install ## Run the tests on that cluster, which comes up for them unless it is up
-	$(if $(filter var/%,$(GO)),PATH="$(CURDIR)/var/go/bin:$$PATH" )$(PY) -m pytest tests/cluster $(E2E)
+	$(PY) -m pytest tests/cluster $(E2E)
 
 .PHONY: chaos
 chaos: install ## Run the long forms of the tests under fire, for about half an hour: overload, slow clients, soak, swaps, fuzzing

@@ -1,5 +1,6 @@
 """The cluster that the tests run on: this machine's own, or the one that KUBECONFIG names."""
 
+import contextlib
 import json
 import os
 import re
@@ -13,13 +14,14 @@ import pytest
 
 from tests.cluster.harness import istio, own
 from tests.cluster.harness.cluster import Cluster, CommandFailed, Namespace, Object, made
-from tests.cluster.harness.node import Node
+from tests.cluster.harness.node import Failed, Node
 from tests.cluster.harness.objects import of_file
-from tests.cluster.harness.tools import packaged
 from tests.cluster.harness.waiting import until
 from tests.deploy.record_schemas import SOURCES, directory
+from tests.tools import Unavailable, packaged
 
 _TIMEOUT_SECONDS: Final = 600
+_BROUGHT_UP: Final = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,26 +40,46 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
 
 
-@pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """The cluster; what this brings up it takes down, and what was up stays."""
-    if request.config.getoption("--cluster", default="own") == "kubeconfig":
-        yield from _named_by_kubeconfig()
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Bring up what the tests need, before the time of any of them runs: of programs yet to be built, many minutes."""
+    items = [item for item in session.items if "cluster" in getattr(item, "fixturenames", ())]
+    if not items or session.config.option.collectonly or not _is_own(session.config):
         return
     node = Node()
-    was_up = own.is_up(node)
-    own.up(node)
-    try:
-        yield Cluster(node.kubeconfig, f"{_gateway_address(node.kubeconfig)}:80")
-    finally:
-        if not was_up:
-            own.down(node)
+    extras = {name for item in items for mark in item.iter_markers("needs") for name in mark.args}
+    session.config.stash[_BROUGHT_UP] = not own.is_up(node)
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        try:
+            own.up(node, sorted(extras))
+        except (Failed, Unavailable) as error:
+            pytest.exit(str(error), 1)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take down what was brought up; what was up stays."""
+    if session.config.stash.get(_BROUGHT_UP, False):
+        own.down(Node())
+
+
+def _is_own(config: pytest.Config) -> bool:
+    return bool(config.getoption("--cluster", default="own") == "own")
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The cluster that the option names."""
+    if _is_own(request.config):
+        kubeconfig = Node().kubeconfig
+        yield Cluster(kubeconfig, f"{_gateway_address(kubeconfig)}:80")
+    else:
+        yield from _named_by_kubeconfig()
 
 
 @pytest.fixture(scope="session")
 def node(request: pytest.FixtureRequest, cluster: Cluster) -> Node:
     """The node of the machine's own cluster, whose parts a test may end and start again."""
-    if request.config.getoption("--cluster", default="own") == "kubeconfig":
+    if not _is_own(request.config):
         pytest.skip("The parts of a cluster that KUBECONFIG names are not for tests to end.")
     return Node()
 

@@ -10,6 +10,8 @@ from tests.cluster.harness.cluster import Cluster, Namespace, Object
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, published
 
+pytestmark = pytest.mark.needs("metrics-server")
+
 MODEL: Final = "numbers"
 MOST: Final = 2
 # Of a tenth of a core: far above what a few requests take of it, and far below what many do.

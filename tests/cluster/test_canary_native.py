@@ -8,9 +8,9 @@ import pytest
 
 from tests.cluster.asking import PROTOCOLS, Caller, Steadily
 from tests.cluster.harness.cluster import Cluster, Namespace, Object
-from tests.cluster.harness.tools import version_of
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, published
+from tests.tools import version_of
 
 MODEL: Final = "numbers"
 STABLE, CANARY = "1", "2"

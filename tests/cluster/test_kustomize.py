@@ -10,9 +10,9 @@ import yaml
 from tritonclient.utils import InferenceServerException
 
 from tests.cluster.harness.cluster import CHART, Cluster, Namespace, made
-from tests.cluster.harness.node import ROOT
 from tests.cluster.harness.waiting import until
 from tests.cluster.penguins import CLIENTS, MODEL, birds, species
+from tests.tools import ROOT
 
 KUSTOMIZE: Final = ROOT / "kustomize"
 COMPONENTS: Final = ("network-policy", "canary", "hpa/canary", "hpa")

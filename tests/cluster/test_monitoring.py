@@ -17,6 +17,8 @@ from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, damaged, published
 from tests.deploy.promql import DASHBOARDS, queries
 
+pytestmark = pytest.mark.needs("prometheus")
+
 MODEL: Final = "numbers"
 STABLE, CANARY, DAMAGED = "1", "2", "3"
 PODS: Final = "--selector=app.kubernetes.io/component=predictor"

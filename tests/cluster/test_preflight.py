@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.cluster.harness.cluster import Namespace
-from tests.cluster.harness.node import ROOT
 from tests.deploy import rendering
+from tests.tools import ROOT
 
 
 @dataclass(frozen=True)

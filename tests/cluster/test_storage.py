@@ -12,6 +12,8 @@ from tests.cluster.harness.waiting import until
 from tests.cluster.models import published
 from tests.cluster.s3 import BUCKET, PORT, SECRET, Key, filled, secret
 
+pytestmark = pytest.mark.needs("object-store")
+
 MODEL: Final = "numbers"
 INITIALIZER: Final = "storage-initializer"
 

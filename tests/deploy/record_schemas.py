@@ -1,7 +1,7 @@
 """
 Record the schemas of custom resources from the Go modules that define them.
 
-    python tests/deploy/record_schemas.py
+    python -m tests.deploy.record_schemas
 
 asks Go for each module below (`go mod download`) and writes `schemas/<kind>.<group>.json`: the schema of the version
 that the chart uses, without its descriptions, with what is said twice said once under `$defs`, and with the source.
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.tools import go
 
 SCHEMAS = Path(__file__).parent / "schemas"
 SOURCES = {
@@ -51,7 +53,7 @@ WORTH_SHARING = 300
 
 def directory(module: str) -> Path:
     """Return where Go keeps the module, fetching it first where need be."""
-    command = ["go", "mod", "download", "-json", module]
+    command = [go() or "go", "mod", "download", "-json", module]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
     return Path(json.loads(done.stdout)["Dir"])
 

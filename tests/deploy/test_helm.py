@@ -1,7 +1,7 @@
 """
 The chart in the hands of Helm 3 and Helm 4, the programs; the other tests render it by a library.
 
-`make test-system` builds both from tools/helm3 and tools/helm4.
+`make test-system` builds both from tools/helm3 and tools/helm4, unless it finds them built.
 """
 
 import subprocess
@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.deploy.rendering import CASES, CHART, KUBERNETES, ROOT, objects, values_of
+from tests.tools import built
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -24,8 +25,8 @@ class Helm:
     """One of the two programs, with a home of its own."""
 
     def __init__(self, name: str, home: Path) -> None:
-        self.program = ROOT / "var" / "tools" / name / "helm"
-        assert self.program.exists(), f"{name} is missing: make test-system builds it"
+        self.name = name
+        self.program = built(name) / "helm"
         self.home = home
 
     def __call__(self, *arguments: str | Path) -> str:
@@ -65,7 +66,7 @@ def by_name(rendered: list[Object]) -> dict[tuple[str, str], Object]:
 
 
 def test_both_are_what_their_names_say(helm: Helm) -> None:
-    assert helm("version", "--short").startswith(f"v{helm.program.parent.name.removeprefix('helm')}.")
+    assert helm("version", "--short").startswith(f"v{helm.name.removeprefix('helm')}.")
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -16,10 +16,10 @@ from botocore.validate import ParamValidator
 from helm_python import Chart
 
 from tests.deploy.rendering import ROOT, faults, objects
+from tests.tools import built
 
 TERRAFORM: Final = ROOT / "terraform"
 MODULES: Final = sorted({path.parent for path in TERRAFORM.glob("*/*.tf")})
-FORMATTER: Final = ROOT / "var" / "tools" / "hcl" / "hclfmt"
 CHECKOV: Final = ROOT / "var" / "checkov" / "bin" / "checkov"
 CLOUDS: Final = ("eks", "gke")
 SAMPLES: Final = {
@@ -307,8 +307,9 @@ def test_every_name_to_fill_in_is_in_the_readme(where: str) -> None:
 @pytest.mark.system
 @pytest.mark.parametrize("path", sorted(TERRAFORM.glob("*/*.tf")), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_file_is_as_the_formatter_writes_it(path: Path) -> None:
-    assert FORMATTER.exists(), "hclfmt is missing: make test-system builds it"
-    done = subprocess.run([FORMATTER, "-require-no-change", path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [built("hcl") / "hclfmt", "-require-no-change", path], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr or f"{path} is not formatted"
 
 
@@ -316,7 +317,7 @@ def test_a_file_is_as_the_formatter_writes_it(path: Path) -> None:
 def test_the_formatter_sees_what_is_not_formatted(tmp_path: Path) -> None:
     (tmp_path / "loose.tf").write_text("locals {\n  a   = 1\n}\n")
     assert subprocess.run(
-        [FORMATTER, "-require-no-change", tmp_path / "loose.tf"], capture_output=True, check=False
+        [built("hcl") / "hclfmt", "-require-no-change", tmp_path / "loose.tf"], capture_output=True, check=False
     ).returncode
 
 

@@ -4,7 +4,7 @@ from tests.cluster.harness import etcd
 from tests.cluster.harness.network import NODE, SERVICES, inside
 from tests.cluster.harness.node import Node, answers
 from tests.cluster.harness.pki import certificate, key
-from tests.cluster.harness.tools import built
+from tests.tools import built
 
 
 def start(node: Node) -> None:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.cluster.harness.node import ROOT
-from tests.cluster.harness.tools import built, packaged
 from tests.cluster.harness.waiting import until
+from tests.tools import ROOT, built, packaged
 
 CHART: Final = ROOT / "helm" / "sklearn-kserve"
 

@@ -3,7 +3,7 @@
 from tests.cluster.harness.network import NODE, inside
 from tests.cluster.harness.node import Node, answers
 from tests.cluster.harness.pki import certificate, key, kubeconfig
-from tests.cluster.harness.tools import built
+from tests.tools import built
 
 
 def start(node: Node) -> None:

@@ -6,7 +6,7 @@ from tests.cluster.harness.network import DNS_SERVICE, NODE, inside
 from tests.cluster.harness.node import Node, answers
 from tests.cluster.harness.objects import Object, apply, by_node
 from tests.cluster.harness.pki import kubeconfig
-from tests.cluster.harness.tools import built
+from tests.tools import built
 
 _PORT: Final = 1053
 _RIGHTS: Final = [

@@ -8,15 +8,16 @@ are kept from one time to the next, so a change of the code costs what its own l
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import envoy
 import yaml
 
 from tests.cluster.harness import containerd, istio, kserve
-from tests.cluster.harness.node import ROOT, Node
-from tests.cluster.harness.tools import CACHE, built, source_of
+from tests.cluster.harness.node import Node
+from tests.tools import CACHE, ROOT, built, source_of
 
 S3: Final = "sklearn-kserve.test/s3:1"
 """A server of S3, for tests to run in a pod."""
@@ -36,36 +37,29 @@ def server() -> str:
     return f"{values['image']['repository']}:{yaml.safe_load((chart / 'Chart.yaml').read_text())['appVersion']}"
 
 
-def archives(node: Node) -> list[Path]:
-    """Build what has changed, and return an archive of each image."""
-    base = _base(node)
-    with tempfile.TemporaryDirectory() as temporary:
-        context = Path(temporary)
-        _copy(context, built("pause") / "pause", built("istio") / "pilot-agent", _envoy())
-        _copy(context, source_of("istio", "istio.io/istio") / "tools/packaging/common/envoy_bootstrap.json")
-        _copy(context, source_of("kserve", "github.com/kserve/kserve") / _ENTRYPOINT, *_HERE.glob("*.txt"))
-        return [
-            _build(node, containerd.PAUSE_IMAGE, _HERE / "pause.Dockerfile", context),
-            *(
-                _build(node, name, _HERE / dockerfile, context, f"--build-arg=BASE={base}")
-                for name, dockerfile in (
-                    (istio.PROXY_IMAGE, "proxyv2.Dockerfile"),
-                    (kserve.STORAGE_IMAGE, "storage-initializer.Dockerfile"),
-                    (S3, "s3.Dockerfile"),
-                )
-            ),
-            _build(node, server(), ROOT / "Dockerfile", ROOT),
-        ]
-
-
 def start(node: Node) -> None:
-    """Import the images into containerd."""
-    for archive in archives(node):
-        node.run(*containerd.ctr(node, "images", "import", str(archive)))
+    """Bring those that every pod needs, and our own."""
+    bring(node, "pause", "proxyv2")
+    _bring(node, _build(node, server(), ROOT / "Dockerfile", ROOT))
+
+
+def bring(node: Node, *names: str) -> None:
+    """Build images that have a Dockerfile beside the tests, as far as something has changed, and import them."""
+    base = f"--build-arg=BASE={_base(node)}"
+    for name in names:
+        recipe = _RECIPES[name]
+        with tempfile.TemporaryDirectory() as directory:
+            for file in recipe.context():
+                shutil.copy(file, directory)
+            _bring(node, _build(node, recipe.image, _HERE / f"{name}.Dockerfile", Path(directory), base))
 
 
 def stop(node: Node) -> None:
     """Nothing: they go with containerd's directory."""
+
+
+def _bring(node: Node, archive: Path) -> None:
+    node.run(*containerd.ctr(node, "images", "import", str(archive)))
 
 
 def _base(node: Node) -> str:
@@ -115,6 +109,30 @@ def _envoy() -> Path:
     return Path(envoy.__file__).parent / "_bin" / "envoy"
 
 
-def _copy(directory: Path, *files: Path) -> None:
-    for file in files:
-        shutil.copy(file, directory)
+class _Recipe(NamedTuple):
+    """What a Dockerfile makes, and the files that it takes."""
+
+    image: str
+    context: Callable[[], list[Path]]
+
+
+# By their Dockerfiles' names.
+_RECIPES: Final = {
+    "pause": _Recipe(containerd.PAUSE_IMAGE, lambda: [built("pause") / "pause"]),
+    "proxyv2": _Recipe(
+        istio.PROXY_IMAGE,
+        lambda: [
+            built("istio") / "pilot-agent",
+            _envoy(),
+            source_of("istio", "istio.io/istio") / "tools/packaging/common/envoy_bootstrap.json",
+        ],
+    ),
+    "storage-initializer": _Recipe(
+        kserve.STORAGE_IMAGE,
+        lambda: [
+            source_of("kserve", "github.com/kserve/kserve") / _ENTRYPOINT,
+            _HERE / "storage-initializer.txt",
+        ],
+    ),
+    "s3": _Recipe(S3, lambda: [_HERE / "s3.txt"]),
+}

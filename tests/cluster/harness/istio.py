@@ -7,7 +7,7 @@ from tests.cluster.harness.network import NODE, inside
 from tests.cluster.harness.node import Failed, Node, answers
 from tests.cluster.harness.objects import Object, apply, apply_crds, by_node, kubectl, namespace, of_chart, of_file
 from tests.cluster.harness.pki import kubeconfig
-from tests.cluster.harness.tools import built, source_of
+from tests.tools import built, source_of
 
 PROXY_IMAGE: Final = "docker.io/istio/proxyv2:1.31.0"
 GATEWAY: Final = "kserve-ingress-gateway"

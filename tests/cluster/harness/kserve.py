@@ -10,7 +10,7 @@ from tests.cluster.harness.network import NODE, inside
 from tests.cluster.harness.node import Node, answers
 from tests.cluster.harness.objects import Object, apply, apply_crds, by_node, namespace, of_chart
 from tests.cluster.harness.pki import certificate, key, kubeconfig
-from tests.cluster.harness.tools import built, source_of
+from tests.tools import built, source_of
 
 NAMESPACE: Final = "kserve"
 DOMAIN: Final = "example.com"

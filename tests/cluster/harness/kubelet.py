@@ -10,8 +10,8 @@ from tests.cluster.harness import containerd
 from tests.cluster.harness.network import DNS_SERVICE, NODE, inside
 from tests.cluster.harness.node import Node, answers
 from tests.cluster.harness.pki import NODE_NAME, certificate, key, kubeconfig
-from tests.cluster.harness.tools import built
 from tests.cluster.harness.waiting import until
+from tests.tools import built
 
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _PLUGINS: Final = Path("/var/lib/kubelet/device-plugins")

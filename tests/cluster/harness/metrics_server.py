@@ -6,7 +6,7 @@ from tests.cluster.harness.network import NODE, inside
 from tests.cluster.harness.node import Node, answers
 from tests.cluster.harness.objects import apply, by_node, kubectl, of_file
 from tests.cluster.harness.pki import account, certificate
-from tests.cluster.harness.tools import built, source_of
+from tests.tools import built, source_of
 
 _NAMESPACE: Final = "kube-system"
 _PORT: Final = 10260

@@ -13,8 +13,8 @@ import httpx
 import yaml
 
 from tests.cluster.harness.waiting import StillNot, until
+from tests.tools import ROOT
 
-ROOT: Final = Path(__file__).resolve().parents[3]
 _STATE: Final = Path("/var/lib/sklearn-kserve-cluster")
 # They outlive this process; whoever drops one that runs is warned of it.
 _started: Final[list[subprocess.Popen[bytes]]] = []

@@ -10,8 +10,8 @@ from helm_python import Chart
 
 from tests.cluster.harness.network import NODE
 from tests.cluster.harness.node import Node
-from tests.cluster.harness.tools import packaged
 from tests.cluster.harness.waiting import until
+from tests.tools import packaged
 
 Object = dict[str, Any]
 _ESTABLISHED: Final = """

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
@@ -14,11 +15,13 @@ from tests.cluster.harness import (
     etcd,
     images,
     istio,
+    keda,
     kserve,
     kube_proxy,
     kubelet,
     metrics_server,
     network,
+    object_store,
     pki,
     prometheus,
     requirements,
@@ -28,7 +31,7 @@ from tests.cluster.harness import (
 from tests.cluster.harness.node import Failed, Node
 from tests.cluster.harness.objects import kubectl
 from tests.cluster.harness.pki import NODE_NAME
-from tests.cluster.harness.tools import built
+from tests.tools import built
 
 
 class Part(Protocol):
@@ -45,21 +48,36 @@ _GROUND: Final[tuple[Part, ...]] = (network, pki)
 _PODS: Final[tuple[Part, ...]] = (containerd, images)
 _CONTROL_PLANE: Final[tuple[Part, ...]] = (etcd, apiserver, controller_manager, scheduler, coredns)
 _NODE: Final[tuple[Part, ...]] = (kubelet, kube_proxy)
-_PLATFORM: Final[tuple[Part, ...]] = (storage, metrics_server, kserve, istio, prometheus)
-_PROGRAMS: Final = ("kubernetes", "coredns", "metrics-server", "kserve", "istio", "pause", "prometheus", "helm4")
-_ALL: Final = (*_GROUND, *_PODS, *_CONTROL_PLANE, *_NODE, *_PLATFORM)
+_PLATFORM: Final[tuple[Part, ...]] = (storage, kserve, istio)
+EXTRAS: Final[dict[str, Part]] = {
+    "keda": keda,
+    "metrics-server": metrics_server,
+    "object-store": object_store,
+    "prometheus": prometheus,
+}
+"""Parts that some tests need, and say so."""
+_PROGRAMS: Final = ("kubernetes", "coredns", "kserve", "istio", "pause", "helm4")
+_ALL: Final = (*_GROUND, *_PODS, *_CONTROL_PLANE, *_NODE, *_PLATFORM, *EXTRAS.values())
 
 
-def up(node: Node) -> None:
+def up(node: Node, extras: Iterable[str] = ()) -> None:
     """
-    Bring the cluster up, unless it is.
+    Bring the cluster up, unless it is, and what it is to have besides.
+
+    Parameters
+    ----------
+    node : Node
+    extras : iterable of str
+        Names from `EXTRAS`.
 
     Raises
     ------
-    Failed
-        The machine lacks something, or a part did not come up; nothing is left of the others then, but for their logs.
+    Failed, Unavailable
+        The machine lacks something, or a part did not come up; nothing is left then of what this has brought up, but for
+        the logs.
     """
     if is_up(node):
+        _add(node, extras)
         return
     if lacking := requirements.lacking():
         raise Failed("; ".join(lacking))
@@ -72,6 +90,7 @@ def up(node: Node) -> None:
         log.unlink()
     try:
         _start(node)
+        _add(node, extras)
     except BaseException:
         down(node)
         raise
@@ -115,6 +134,15 @@ def _start(node: Node) -> None:
     _each(node, _NODE)
     kubectl(node, "wait", "--for=condition=Ready", "--timeout=60s", f"node/{NODE_NAME}")
     _each(node, _PLATFORM)
+
+
+def _add(node: Node, extras: Iterable[str]) -> None:
+    for name in extras:
+        there = node.state / "extras" / name
+        if not there.exists():
+            _each(node, (EXTRAS[name],))
+            there.parent.mkdir(exist_ok=True)
+            there.touch()
 
 
 def _each(node: Node, parts: tuple[Part, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from tests.certificates import Authority
 from tests.cluster.harness.network import API_SERVICE, NODE
 from tests.cluster.harness.node import Node
-from tests.cluster.harness.tools import packaged
+from tests.tools import packaged
 
 NODE_NAME: Final = "node"
 _LIFETIME_HOURS: Final = 24 * 30
@@ -25,6 +25,8 @@ _CLIENTS: Final = {
 _SERVERS: Final = {
     "apiserver-serving": [API_SERVICE, NODE, "kubernetes", "kubernetes.default", "kubernetes.default.svc"],
     "kubelet-serving": [NODE, NODE_NAME],
+    # A client as well: the adapter's, at the operator.
+    "keda": ["127.0.0.1", "keda-metrics-apiserver.keda.svc"],
     "kserve-webhook": ["kserve-webhook-server-service.kserve.svc"],
     # No server: the pair that service accounts' tokens are signed with.
     "service-accounts": [],

@@ -11,7 +11,7 @@ from tests.cluster.harness.network import NODE, inside
 from tests.cluster.harness.node import Node, answers
 from tests.cluster.harness.objects import Object, apply, namespace
 from tests.cluster.harness.pki import account, kubeconfig
-from tests.cluster.harness.tools import built
+from tests.tools import built
 
 _NAMESPACE: Final = "monitoring"
 _NAME: Final = "prometheus"

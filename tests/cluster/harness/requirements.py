@@ -7,7 +7,7 @@ import subprocess
 from typing import Final, NamedTuple
 
 from tests.cluster.harness import containerd, kubelet, network
-from tests.cluster.harness.tools import go
+from tests.tools import go
 
 
 class _Package(NamedTuple):

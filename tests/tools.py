@@ -1,17 +1,25 @@
-"""Programs built from the Go modules in `tools/`, once for each version, and those that Python packages bring."""
+"""
+Programs that tests run: built from the Go modules in `tools/`, once for each version, or brought by Python packages.
 
+    python -m tests.tools helm3 helm4
+
+builds what these modules name, unless it is there, and prints the directories.
+"""
+
+import argparse
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tests.cluster.harness.node import ROOT, Failed
-
+ROOT: Final = Path(__file__).resolve().parents[1]
 MODULES: Final = ROOT / "tools"
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sklearn-kserve"
 KUBERNETES: Final = "1.35.4"
@@ -30,6 +38,10 @@ _STAMPS: Final = {
 _TAGS: Final = {"prometheus": "remove_all_sd,enable_kubernetes_sd"}
 
 
+class Unavailable(Exception):
+    """A program is not there and can't be made; the message says why."""
+
+
 @cache
 def built(module: str) -> Path:
     """
@@ -39,6 +51,10 @@ def built(module: str) -> Path:
     ----------
     module : str
         A directory of `tools/`, whose go.mod names the programs and whose go.sum pins what goes into them.
+
+    Raises
+    ------
+    Unavailable
     """
     source = MODULES / module
     stamps = " ".join(f"-X {name}={value}" for name, value in _STAMPS.get(module, {}).items())
@@ -51,11 +67,13 @@ def built(module: str) -> Path:
     if programs.is_dir():
         return programs
     print(f"building {module} …", file=sys.stderr, flush=True)
-    partial = programs.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    _go(module, "install", *options, "tool", GOBIN=str(partial))
-    return partial.rename(programs)
+    programs.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=programs.parent) as directory:
+        partial = Path(directory, module)
+        _go(module, "install", *options, "tool", GOBIN=str(partial))
+        with contextlib.suppress(OSError):  # somebody else has built it meanwhile
+            partial.rename(programs)
+    return programs
 
 
 @cache
@@ -74,7 +92,7 @@ def packaged(name: str) -> Path:
     """Return a program that a Python package has put beside this interpreter."""
     program = Path(sys.executable).with_name(name)
     if not program.exists():
-        raise Failed(f"{program} is missing; `make install` puts it there")
+        raise Unavailable(f"{program} is missing; `make install` puts it there")
     return program
 
 
@@ -91,14 +109,33 @@ def go() -> str | None:
 
 
 def _go(module: str, *args: str, **env: str) -> str:
+    if (program := go()) is None:
+        raise Unavailable(f"Missing: Go, {'.'.join(map(str, _GO))} or newer; `make var/go/.installed` fetches PyPI's.")
     done = subprocess.run(
-        [go() or "go", *args],
+        [program, *args],
         cwd=MODULES / module,
-        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", **env},
+        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", **env},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise Failed(f"go {' '.join(args)} in {module}: {done.stderr.strip()}")
+        raise Unavailable(f"go {' '.join(args)} in {module}: {done.stderr.strip()}")
     return done.stdout
+
+
+def main() -> int:
+    names = sorted(found.parent.name for found in MODULES.glob("*/go.mod"))
+    parser = argparse.ArgumentParser(prog="python -m tests.tools", description="Build the programs of Go modules.")
+    parser.add_argument("module", nargs="+", choices=names)
+    try:
+        for module in parser.parse_args().module:
+            print(built(module))
+    except Unavailable as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
