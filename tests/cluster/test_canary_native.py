@@ -1,6 +1,7 @@
 """A canary by KServe's own `spec.canary`: pods and status in every release that knows it, a share of the traffic in 0.21."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -72,6 +73,16 @@ def test_the_status_tells_of_the_canary(namespace: Namespace, release: str) -> N
     assert _canary(namespace) == {"name": "canary", "ready": True, "trafficPercent": 20}
     namespace.release(release, values(50))
     until("the status has the new weight", lambda: _canary(namespace)["trafficPercent"] == 50)
+
+
+def test_the_notes_command_sees_that_it_is_ready_after_a_change_of_the_weight(namespace: Namespace, release: str) -> None:
+    """Of which the Deployment, whose generation KServe tells for the model's, knows nothing."""
+    namespace.release(release, values(30))
+    notes = namespace.helm("get", "notes", release)
+    [command] = [line for line in notes.splitlines() if " wait --for=" in line]
+    kubectl, *arguments = shlex.split(command)
+    assert kubectl == "kubectl"
+    assert "condition met" in namespace.cluster.kubectl(*arguments, "--timeout=60s")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -289,7 +289,8 @@ def test_the_notes_ask_the_model_that_is_served() -> None:
     notes = files()["NOTES.txt"]
     row = notes.split("curl localhost:8080/predict/penguins -d '")[1].split("'\n")[0]
     assert json.loads(row)["island"] == "Dream"
-    assert "kubectl --namespace ml wait --for=condition=Ready --timeout=10m inferenceservice/penguins" in notes
+    ready = """'{.status.conditions[?(@.type=="Ready")].status}'=True"""
+    assert f"kubectl --namespace ml wait --for=jsonpath={ready} --timeout=10m inferenceservice/penguins\n" in notes
     assert "WARNING" not in notes
 
 
