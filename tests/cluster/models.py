@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from model.artifact import publish
 
-X = np.arange(8.0).reshape(-1, 1)
+X = np.arange(200.0).reshape(-1, 1)  # enough to tell drift by
 for version in range(1, 1 + int(sys.argv[2])):
     print(publish(LinearRegression().fit(X, version * X[:, 0]), X, name=sys.argv[1], root=Path("/models")))
 """

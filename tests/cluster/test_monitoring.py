@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+import numpy as np
 import pytest
 import yaml
 
@@ -82,6 +84,8 @@ def test_every_panel_has_something_to_show(dashboard: Path, watched: Watched, ca
         )
         return {title for title, query in about_this if not watched.asked(query)}
 
+    for _ in range(20):
+        _asked_about_the_sample(caller)
     with Steadily(caller, 20):
         # A server without --workers counts none.
         until("each panel has data", lambda: empty() <= {"Workers"})
@@ -118,6 +122,17 @@ def test_a_server_that_dies_again_and_again_is_told(namespace: Namespace, node: 
         containerd.kill(node, status["containerID"])
     until("it is told", lambda: _state(watched, "SklearnKserveReplicaRestarting") == "firing", 120)
     until("its server runs again", lambda: _running(namespace, pod, 3), 120)
+
+
+def _asked_about_the_sample(caller: Caller) -> None:
+    """Ask for as many rows as are looked at for drift, drawn as those that the model was published with."""
+    rows = [float(number) for number in np.linspace(0, 199, 256)]
+    answer = httpx.post(
+        f"http://{caller.cluster.gateway}/v2/models/{caller.model}/infer",
+        json={"inputs": [{"name": "input-0", "shape": [len(rows), 1], "datatype": "FP64", "data": rows}]},
+        headers={"Host": caller.host},
+    )
+    assert answer.is_success, answer.text
 
 
 def _running(namespace: Namespace, pod: str, restarts: int) -> Object:

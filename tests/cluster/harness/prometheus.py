@@ -15,7 +15,7 @@ from tests.tools import built
 
 _NAMESPACE: Final = "monitoring"
 _NAME: Final = "prometheus"
-_URL: Final = f"http://{NODE}:9090"
+URL: Final = f"http://{NODE}:9090"
 _RBAC: Final = "rbac.authorization.k8s.io"
 
 
@@ -53,7 +53,7 @@ def start(node: Node) -> None:
         "--web.enable-lifecycle",
         "--web.enable-admin-api",
     ]
-    node.start("prometheus", inside(*command), lambda: answers(f"{_URL}/-/ready"))
+    node.start("prometheus", inside(*command), lambda: answers(f"{URL}/-/ready"))
 
 
 def stop(node: Node) -> None:
@@ -116,10 +116,8 @@ def _scrape(node: Node, monitor: Object) -> Object:
     """Return what the operator makes of a PodMonitor."""
     named, spec = monitor["metadata"], monitor["spec"]
     [endpoint] = spec["podMetricsEndpoints"]
-    labels = {
-        **spec["selector"]["matchLabels"],
-        **{each["key"]: "|".join(each["values"]) for each in spec["selector"].get("matchExpressions", [])},
-    }
+    labels = spec["selector"]["matchLabels"]
+    expressions = spec["selector"].get("matchExpressions", [])
     return {
         "job_name": f"podMonitor/{named['namespace']}/{named['name']}/0",
         "kubernetes_sd_configs": [
@@ -134,8 +132,9 @@ def _scrape(node: Node, monitor: Object) -> Object:
         "metrics_path": endpoint["path"],
         "relabel_configs": [
             {"action": "drop", "source_labels": [_meta("phase")], "regex": "Failed|Succeeded"},
-            *(_keep(f"label_{label}", values) for label, values in labels.items()),
-            _keep("container_port_name", endpoint["port"]),
+            *(_by(f"label_{label}", value) for label, value in labels.items()),
+            *(_by(f"label_{each['key']}", "|".join(each["values"]), each["operator"]) for each in expressions),
+            _by("container_port_name", endpoint["port"]),
             {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
             {"source_labels": [_meta("container_name")], "target_label": "container"},
             {"source_labels": [_meta("name")], "target_label": "pod"},
@@ -145,8 +144,9 @@ def _scrape(node: Node, monitor: Object) -> Object:
     }
 
 
-def _keep(name: str, values: str) -> Object:
-    return {"action": "keep", "source_labels": [_meta(name)], "regex": values}
+def _by(name: str, values: str, operator: str = "In") -> Object:
+    """Return the step that keeps the pods of which the discovery says one of these values, or drops them."""
+    return {"action": {"In": "keep", "NotIn": "drop"}[operator], "source_labels": [_meta(name)], "regex": values}
 
 
 def _meta(name: str) -> str:
@@ -159,11 +159,11 @@ def _snake(name: str) -> str:
 
 
 def _get(path: str, **parameters: str) -> Any:
-    answer = httpx.get(f"{_URL}/api/v1/{path}", params=parameters).json()
+    answer = httpx.get(f"{URL}/api/v1/{path}", params=parameters).json()
     assert answer["status"] == "success", answer
     return answer["data"]
 
 
 def _post(path: str, **parameters: str) -> None:
-    answer = httpx.post(f"{_URL}{path}", params=parameters)
+    answer = httpx.post(f"{URL}{path}", params=parameters)
     assert answer.is_success, answer.text
