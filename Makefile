@@ -23,6 +23,9 @@ WHEELS := requirements/wheels
 GO := $(shell go version 2>/dev/null | grep -qE ' go1\.(2[6-9]|[3-9][0-9])' || echo var/go/.installed)
 # What `make e2e` is to do besides, such as -k canary or --cluster=kubeconfig.
 E2E ?=
+SMOKE := install kustomize canary canary_native auth
+# What `make cluster-up` is to bring besides, such as keda or prometheus.
+PARTS ?=
 # What `make bench` is to do besides, such as --quick or --only kserve,mlserver.
 BENCH ?=
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,var/bench/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
@@ -61,8 +64,8 @@ run: install ## Train the penguins model unless there is one, and serve it on 12
 test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system and not cluster' -n $(TEST_PROCESSES) --dist loadfile --cov
 
-.PHONY: test-system
-test-system: install $(GO) var/checkov/.installed var/airflow/.installed var/kafka/.installed var/mlflow/.installed ## Run the tests with parts that `make test` does without: Helm 3 and 4, hclfmt, checkov, Airflow, a broker of Kafka, MLflow's server, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
+.PHONY: system-setup
+system-setup: install $(GO) var/checkov/.installed var/airflow/.installed var/kafka/.installed var/mlflow/.installed ## Install what `make test-system` needs: Helm 3 and 4, hclfmt, checkov, Airflow, a broker of Kafka, MLflow's server, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
 	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
 		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
 		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
@@ -76,6 +79,9 @@ test-system: install $(GO) var/checkov/.installed var/airflow/.installed var/kaf
 		$$sudo apt-get update --quiet=2; \
 		$$sudo apt-get install --quiet=2 --yes --no-install-recommends postgresql redis-server; fi
 	$(PY) -m tests.tools helm3 helm4 hcl
+
+.PHONY: test-system
+test-system: system-setup ## Run the tests with parts that `make test` does without
 	$(PY) -m pytest -m system
 
 .PHONY: terraform
@@ -115,7 +121,7 @@ cluster-setup: install $(GO) ## Install what the cluster of the tests needs: Deb
 
 .PHONY: cluster-up
 cluster-up: install ## Bring up a one-node Kubernetes with KServe and Istio on this machine (as root; tests/cluster/README.md)
-	$(PY) -m tests.cluster up
+	$(PY) -m tests.cluster up $(PARTS)
 
 .PHONY: cluster-down
 cluster-down: install ## Take it down, leaving nothing but its logs
@@ -124,6 +130,10 @@ cluster-down: install ## Take it down, leaving nothing but its logs
 .PHONY: e2e
 e2e: install ## Run the tests on that cluster, which comes up for them unless it is up
 	$(PY) -m pytest tests/cluster $(E2E)
+
+.PHONY: smoke
+smoke: install ## Run those of them that every change has to pass: install, canary, authentication
+	$(PY) -m pytest $(SMOKE:%=tests/cluster/test_%.py) $(E2E)
 
 .PHONY: chaos
 chaos: install ## Run the long forms of the tests under fire, for about half an hour: overload, slow clients, soak, swaps, fuzzing

@@ -6,9 +6,10 @@ from typing import Any, Final
 import pytest
 
 from tests.cluster.asking import Caller, Steadily, answered
-from tests.cluster.harness.cluster import Cluster, Namespace, Object
+from tests.cluster.harness.cluster import Cluster, Namespace
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, published
+from tests.cluster.scaling import pods, ready, rescaled, scalers
 
 pytestmark = pytest.mark.needs("metrics-server")
 
@@ -40,7 +41,7 @@ def scaler(request: pytest.FixtureRequest, namespace: Namespace, model: str) -> 
     """The autoscaler's name; the second release is an upgrade of the first, so that one takes over from the other."""
     namespace.release("demo", values(request.param))
     name = {"hpa": f"{MODEL}-predictor", "external": MODEL}[request.param]
-    until("there is one autoscaler", lambda: [each["metadata"]["name"] for each in _scalers(namespace)] == [name])
+    until("there is one autoscaler", lambda: [each["metadata"]["name"] for each in scalers(namespace)] == [name])
     yield name
     if request.param == "external":
         namespace.helm("uninstall", "demo")
@@ -56,43 +57,22 @@ def caller(cluster: Cluster, namespace: Namespace, scaler: str) -> Caller:
 def test_pods_follow_the_load_without_a_lost_request(namespace: Namespace, scaler: str, caller: Caller) -> None:
     with Steadily(caller, FEW) as throughout:
         until("what a pod uses is known, and is little", lambda: _used(namespace) < PERCENT, 120)
-        until("one pod is left of those that its start took", lambda: _ready(namespace) == 1, 180)
+        until("one pod is left of those that its start took", lambda: ready(namespace, MODEL) == 1, 180)
         with Steadily(caller, MANY) as loaded:
-            until("there are more pods", lambda: _ready(namespace) == MOST, 120)
-            until("each of them answers", lambda: all(answered(namespace, pod) for pod in _names(namespace)))
-        until("there is one pod again", lambda: len(_pods(namespace)) == 1, 240)
+            until("there are more pods", lambda: ready(namespace, MODEL) == MOST, 120)
+            until("each of them answers", lambda: all(answered(namespace, pod) for pod in pods(namespace)))
+        until("there is one pod again", lambda: len(pods(namespace)) == 1, 240)
     assert throughout.failures("1") == loaded.failures("1") == {}
     assert sum(throughout.answers.values()) > 100
-    said = namespace.kubectl("get", "events", "--field-selector=reason=SuccessfulRescale")
+    said = rescaled(namespace)
     assert f"New size: {MOST}; reason: cpu resource utilization (percentage of request) above target" in said
     assert "New size: 1; reason: All metrics below target" in said
 
 
-def _scalers(namespace: Namespace) -> list[Object]:
-    found: list[Object] = namespace.get("hpa")["items"]
-    return found
-
-
 def _used(namespace: Namespace) -> float:
     """Return the percentage of the requested CPU that a pod uses on average; as long as nobody knows, very much."""
-    [scaler] = _scalers(namespace)
+    [scaler] = scalers(namespace)
     for metric in scaler["status"].get("currentMetrics") or []:
         if used := metric.get("resource", {}).get("current", {}).get("averageUtilization"):
             return float(used)
     return float("inf")
-
-
-def _pods(namespace: Namespace) -> list[Object]:
-    found: list[Object] = namespace.get("pods", "--selector=app.kubernetes.io/component=predictor")["items"]
-    return found
-
-
-def _names(namespace: Namespace) -> list[str]:
-    return [f"pod/{pod['metadata']['name']}" for pod in _pods(namespace)]
-
-
-def _ready(namespace: Namespace) -> int:
-    status = namespace.get(f"deployment/{MODEL}-predictor")["status"]
-    # Pods that drain are no longer counted in it.
-    ready: int = status.get("readyReplicas", 0)
-    return ready if len(_pods(namespace)) == ready else -1

@@ -11,7 +11,7 @@ from tests.cluster.asking import PROTOCOLS, Caller, Steadily, share
 from tests.cluster.harness import apiserver, containerd, istio, kserve, kubelet
 from tests.cluster.harness.cluster import CHART, Cluster, CommandFailed, Namespace, Object
 from tests.cluster.harness.node import Node
-from tests.cluster.harness.own import Part
+from tests.cluster.harness.own import without
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, damaged, published
 
@@ -81,16 +81,6 @@ def more(steadily: Steadily, seconds: int = 2) -> None:
     until("there are more answers", lambda: steadily.answers.total() >= enough)
 
 
-@contextmanager
-def without(part: Part, node: Node) -> Iterator[None]:
-    """End a part of the cluster, and start it again."""
-    part.stop(node)
-    try:
-        yield
-    finally:
-        part.start(node)
-
-
 def test_a_server_that_is_killed_is_started_again(namespace: Namespace, node: Node, caller: Caller) -> None:
     name = pods(namespace)[0]["metadata"]["name"]
     with answered(caller, lost=LOST):
@@ -105,6 +95,7 @@ def test_a_pod_that_is_deleted_is_replaced(namespace: Namespace, caller: Caller)
     with answered(caller):
         namespace.kubectl("delete", f"pod/{name}")
         whole(namespace)
+    assert events(namespace, "Killing", name)
     assert any(
         f"Created pod: {pod['metadata']['name']}" in events(namespace, "SuccessfulCreate") for pod in pods(namespace)
     )

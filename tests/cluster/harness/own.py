@@ -3,8 +3,9 @@
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from tests.cluster.harness import (
@@ -77,6 +78,8 @@ def up(node: Node, extras: Iterable[str] = ()) -> None:
         the logs.
     """
     if is_up(node):
+        if not node.kubeconfig.exists():
+            raise Failed("The cluster of another checkout is up on this machine; `make cluster-down` takes it down.")
         _add(node, extras)
         return
     if lacking := requirements.lacking():
@@ -121,6 +124,16 @@ def down(node: Node) -> None:
         raise Failed("; ".join(left))
     if node.state.exists():
         shutil.rmtree(node.state)
+
+
+@contextmanager
+def without(part: Part, node: Node) -> Iterator[None]:
+    """End a part of the cluster, and start it again."""
+    part.stop(node)
+    try:
+        yield
+    finally:
+        part.start(node)
 
 
 def _start(node: Node) -> None:

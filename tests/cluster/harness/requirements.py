@@ -7,6 +7,7 @@ import subprocess
 from typing import Final, NamedTuple
 
 from tests.cluster.harness import containerd, kubelet, network
+from tests.cluster.harness.node import Failed
 from tests.tools import go
 
 
@@ -54,7 +55,14 @@ def lacking() -> list[str]:
 
 
 def install() -> None:
-    """Install the packages that are missing, and say what each is for."""
+    """
+    Install the packages that are missing, and say what each is for.
+
+    Raises
+    ------
+    Failed
+        They can't be installed.
+    """
     missing = _missing()
     for each in missing:
         print(f"Debian's {each.name} {each.purpose}.")
@@ -62,8 +70,11 @@ def install() -> None:
         return
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     quiet = ["--quiet=2", "--yes", "--no-install-recommends"]
-    subprocess.run([*sudo, "apt-get", "update", "--quiet=2"], check=True)
-    subprocess.run([*sudo, "apt-get", "install", *quiet, *(each.name for each in missing)], check=True)
+    try:
+        subprocess.run([*sudo, "apt-get", "update", "--quiet=2"], check=True)
+        subprocess.run([*sudo, "apt-get", "install", *quiet, *(each.name for each in missing)], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Failed(f"The packages could not be installed: {error}") from error
 
 
 def _missing() -> list[_Package]:
