@@ -10,7 +10,7 @@ import yaml
 
 from tests.cluster.asking import Caller, Steadily, answered
 from tests.cluster.harness import prometheus
-from tests.cluster.harness.cluster import CHART, Cluster, Namespace, Object
+from tests.cluster.harness.cluster import CHART, Cluster, CommandFailed, Namespace, Object
 from tests.cluster.harness.node import Node
 from tests.cluster.harness.own import without
 from tests.cluster.harness.prometheus import Watched
@@ -101,6 +101,19 @@ def test_no_pod_is_taken_away_while_prometheus_is_silent(namespace: Namespace, n
             assert ready(namespace, MODEL) == MOST
         until("there is one pod again", lambda: len(pods(namespace)) == 1, 240)
     assert throughout.failures("1") == loaded.failures("1") == {}
+
+
+def test_keda_takes_over_from_another_autoscaler_by_none(namespace: Namespace, release: str) -> None:
+    by_cpu = {**values(), "autoscaling": {"class": "external"}}
+    namespace.release(release, by_cpu)
+    until(
+        "the release's own has taken over", lambda: [each["metadata"]["name"] for each in scalers(namespace)] == [MODEL]
+    )
+    with pytest.raises(CommandFailed, match=f"'{MODEL}-predictor' of type 'apps/v1.Deployment' is already managed by"):
+        namespace.release(release, values())
+    namespace.release(release, {**values(), "autoscaling": {"class": "none"}})
+    namespace.release(release, values())
+    until("KEDA's has taken over", lambda: scalers(namespace) and _scaler(namespace))
 
 
 def _scaler(namespace: Namespace) -> Object:

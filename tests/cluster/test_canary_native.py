@@ -75,7 +75,9 @@ def test_the_status_tells_of_the_canary(namespace: Namespace, release: str) -> N
     until("the status has the new weight", lambda: _canary(namespace)["trafficPercent"] == 50)
 
 
-def test_the_notes_command_sees_that_it_is_ready_after_a_change_of_the_weight(namespace: Namespace, release: str) -> None:
+def test_the_notes_command_sees_that_it_is_ready_after_a_change_of_the_weight(
+    namespace: Namespace, release: str
+) -> None:
     """Of which the Deployment, whose generation KServe tells for the model's, knows nothing."""
     namespace.release(release, values(30))
     notes = namespace.helm("get", "notes", release)

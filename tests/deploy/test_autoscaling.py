@@ -85,8 +85,7 @@ def test_kserve_would_delete_an_hpa_of_its_own_name() -> None:
 
 def test_keda_asks_prometheus_for_the_pods_of_this_model_alone() -> None:
     (scaled,) = of_kind("ScaledObject", values_of("keda")).values()
-    memory, waiting, in_flight = scaled["spec"]["triggers"]
-    assert memory == {"type": "memory", "metricType": "Utilization", "metadata": {"value": "75"}}
+    waiting, in_flight = scaled["spec"]["triggers"]
     pods = '{namespace="ml",pod=~"penguins-predictor-[^-]+-[^-]+"}'
     assert waiting["metadata"] == {
         "serverAddress": "http://prometheus-operated.monitoring:9090",
@@ -103,9 +102,11 @@ def test_keda_takes_no_pod_away_while_prometheus_is_silent() -> None:
     assert scaled["spec"]["fallback"]["behavior"] == "currentReplicasIfHigher"
 
 
-def test_keda_has_no_fallback_by_resources_alone_for_it_would_refuse_one() -> None:
-    (scaled,) = of_kind("ScaledObject", {"autoscaling": {"class": "keda"}}).values()
-    assert "fallback" not in scaled["spec"]
+def test_kedas_webhook_has_no_reason_to_look_for_a_deployment_that_kserve_is_yet_to_make() -> None:
+    """As it does for a trigger by CPU or memory, and refuses the install."""
+    values = {"autoscaling": {"class": "keda", "inFlight": 8}, "resources": {"requests": {"cpu": None}}}
+    (scaled,) = of_kind("ScaledObject", values).values()
+    assert {trigger["type"] for trigger in scaled["spec"]["triggers"]} == {"prometheus"}
 
 
 @pytest.mark.parametrize("metric", ["inference_requests_in_flight", "inference_queue_depth"])

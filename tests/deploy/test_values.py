@@ -260,7 +260,12 @@ AUTH: dict[str, Any] = {"enabled": True, "issuer": "https://login.example.com", 
             {"replicas": 6, "autoscaling": {"class": "hpa"}},
             "'penguins' has 6 replicas to begin with, and autoscaling.maxReplicas is 5",
         ),
-        ({"autoscaling": {"class": "keda"}, "resources": {"requests": {"cpu": None}}}, "'penguins' requests no cpu"),
+        (
+            {"autoscaling": {"class": "external"}, "resources": {"requests": {"cpu": None}}},
+            "'penguins' requests no cpu",
+        ),
+        ({"autoscaling": {"class": "keda"}}, "keda without requests to scale by"),
+        ({"autoscaling": {"class": "keda", "inFlight": 8, "memory": 75}}, "keda scales by requests alone"),
         (
             {"autoscaling": {"class": "hpa", "memory": 80}, "resources": {"requests": {"memory": None}}},
             "requests no memory",

@@ -96,13 +96,15 @@
 {{- with .Values.autoscaling -}}
   {{- if eq $.Values.mode "Knative" }}{{ fail (printf "autoscaling.class is %s, and Knative scales by itself; leave it none in mode Knative." .class) }}{{ end -}}
   {{- if and $.Values.canary.enabled (eq $.Values.canary.method "native") }}{{ fail "autoscaling with canary.method native: KServe gives a native canary fixed pods and takes them off the stable's; use canary.method route, whose canary is scaled for itself." }}{{ end -}}
+  {{- if and (eq .class "keda") (not (or .inFlight .queueDepth)) }}{{ fail "autoscaling.class is keda without requests to scale by; set autoscaling.inFlight or autoscaling.queueDepth, or use class hpa for CPU and memory." }}{{ end -}}
+  {{- if and (eq .class "keda") .memory }}{{ fail (printf "autoscaling.memory is %d, and class keda scales by requests alone; use class hpa or external for memory." (int .memory)) }}{{ end -}}
   {{- if not (or .cpu .memory .inFlight .queueDepth) }}{{ fail (printf "autoscaling.class is %s without anything to scale by; set one of cpu, memory, inFlight and queueDepth." .class) }}{{ end -}}
   {{- if and (eq .class "hpa") (or .inFlight .queueDepth) }}{{ fail "autoscaling by requests: KServe's HPA knows CPU and memory alone; use autoscaling.class keda or external." }}{{ end -}}
   {{- $scaling := . -}}
   {{- range $service := (include "sklearn-kserve.services" $ | fromJson).items -}}
     {{- if gt (int $service.replicas) (int $scaling.maxReplicas) }}{{ fail (printf "autoscaling: '%s' has %d replicas to begin with, and autoscaling.maxReplicas is %d; raise the one or lower the other." $service.name (int $service.replicas) (int $scaling.maxReplicas)) }}{{ end -}}
     {{- if and (not $service.ours) (or $scaling.inFlight $scaling.queueDepth) }}{{ fail (printf "autoscaling by requests: '%s' is served by a runtime that does not count them under our names; use cpu, or a release of its own." $service.name) }}{{ end -}}
-    {{- range $resource := list "cpu" "memory" -}}
+    {{- range $resource := ternary (list) (list "cpu" "memory") (eq $scaling.class "keda") -}}
       {{- if and (get $scaling $resource) (not (dig "requests" $resource "" $service.resources)) }}{{ fail (printf "autoscaling.%s is a share of what is requested, and '%s' requests no %s; add it to resources.requests." $resource $service.name $resource) }}{{ end -}}
     {{- end -}}
   {{- end -}}

@@ -26,7 +26,7 @@ _SERVERS: Final = {
     "apiserver-serving": [API_SERVICE, NODE, "kubernetes", "kubernetes.default", "kubernetes.default.svc"],
     "kubelet-serving": [NODE, NODE_NAME],
     # A client as well: the adapter's, at the operator.
-    "keda": ["127.0.0.1", "keda-metrics-apiserver.keda.svc"],
+    "keda": ["127.0.0.1", "keda-admission-webhooks.keda.svc", "keda-metrics-apiserver.keda.svc"],
     "kserve-webhook": ["kserve-webhook-server-service.kserve.svc"],
     # No server: the pair that service accounts' tokens are signed with.
     "service-accounts": [],
