@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from tests.cluster.asking import PROTOCOLS, Caller
 from tests.cluster.harness import istio, own
 from tests.cluster.harness.cluster import Cluster, CommandFailed, Namespace, Object, made
 from tests.cluster.harness.node import Failed, Node
@@ -90,6 +91,16 @@ def namespace(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Name
     level = getattr(request.module, "POD_SECURITY", "restricted")
     with made(cluster, request.path.stem.replace("_", "-"), level) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def caller(request: pytest.FixtureRequest, cluster: Cluster, namespace: Namespace, release: str) -> Caller:
+    """Somebody whom a module's MODEL answers, by either protocol."""
+    model = request.module.MODEL
+    found = Caller(cluster, namespace.host(model), model)
+    for protocol in PROTOCOLS:
+        until(f"{model} answers by {protocol}", lambda: found.once(protocol).isdigit())  # noqa: B023
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,15 @@ _PUBLISH: Final = """
 import sys
 from pathlib import Path
 import numpy as np
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import LinearRegression
 from model.artifact import publish
 
 X = np.arange(200.0).reshape(-1, 1)  # enough to tell drift by
-for version in range(1, 1 + int(sys.argv[2])):
-    print(publish(LinearRegression().fit(X, version * X[:, 0]), X, name=sys.argv[1], root=Path("/models")))
+name, versions, kind = sys.argv[1:]
+for version in range(1, 1 + int(versions)):
+    estimator = {"quick": LinearRegression(), "slow": ExtraTreesRegressor(500)}[kind].fit(X, version * X[:, 0])
+    print(publish(estimator, X, name=name, root=Path("/models"), accelerate=kind == "quick"))
 """
 _BREAK: Final = """
 import shutil, sys
@@ -30,14 +33,14 @@ shutil.copytree(whole, broken)
 """
 
 
-def published(namespace: Namespace, name: str, versions: int = 2) -> None:
+def published(namespace: Namespace, name: str, versions: int = 2, *, slow: bool = False) -> None:
     """
     Publish a model to a claim, which is made for it: version n multiplies by n, so that an answer to 1 names its version.
 
-    Afterwards ``pvc://models/<name>/<version>`` is an artifact.
+    A slow one takes some hundredths of a second for that. Afterwards ``pvc://models/<name>/<version>`` is an artifact.
     """
     namespace.apply(_claim(namespace))
-    _run(namespace, f"publish-{name}", _PUBLISH, name, str(versions))
+    _run(namespace, f"publish-{name}", _PUBLISH, name, str(versions), "slow" if slow else "quick")
 
 
 def damaged(namespace: Namespace, name: str, version: int) -> None:

@@ -51,7 +51,7 @@ def values() -> Values:
 
 @pytest.fixture(scope="module")
 def release(namespace: Namespace) -> Iterator[str]:
-    published(namespace, MODEL, versions=1)
+    published(namespace, MODEL, versions=1, slow=True)
     namespace.release("demo", values())
     yield "demo"
     namespace.helm("uninstall", "demo")

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from tests.cluster.asking import PROTOCOLS, Caller, Protocol, Steadily, answered, share
-from tests.cluster.harness.cluster import Cluster, Namespace
+from tests.cluster.harness.cluster import Namespace
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, published
 
@@ -38,14 +38,6 @@ def release(namespace: Namespace) -> Iterator[str]:
     namespace.release("demo", values({"weight": 0}))
     yield "demo"
     namespace.helm("uninstall", "demo")
-
-
-@pytest.fixture(scope="module")
-def caller(cluster: Cluster, namespace: Namespace, release: str) -> Caller:
-    found = Caller(cluster, namespace.host(MODEL), MODEL)
-    for protocol in PROTOCOLS:
-        until(f"the route leads to the stable by {protocol}", lambda: found.once(protocol) == STABLE)  # noqa: B023
-    return found
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from tests.cluster.asking import PROTOCOLS, Caller, Steadily
-from tests.cluster.harness.cluster import Cluster, Namespace, Object
+from tests.cluster.harness.cluster import Namespace, Object
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, published
 from tests.tools import version_of
@@ -51,14 +51,6 @@ def release(namespace: Namespace) -> Iterator[str]:
     namespace.kubectl("wait", "--for=condition=CanaryPredictorReady", "--timeout=120s", f"isvc/{MODEL}")
     yield "demo"
     namespace.helm("uninstall", "demo")
-
-
-@pytest.fixture(scope="module")
-def caller(cluster: Cluster, namespace: Namespace, release: str) -> Caller:
-    found = Caller(cluster, namespace.host(MODEL), MODEL)
-    for protocol in PROTOCOLS:
-        until(f"the route leads to it by {protocol}", lambda: found.once(protocol) in {STABLE, CANARY})  # noqa: B023
-    return found
 
 
 def test_stable_and_canary_have_pods_of_their_own(namespace: Namespace, release: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from tests.cluster.asking import Caller, Steadily
-from tests.cluster.harness.cluster import CHART, Cluster, Namespace, Object
+from tests.cluster.harness.cluster import CHART, Namespace, Object
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import CLAIM, published
 
@@ -28,13 +28,6 @@ def release(namespace: Namespace) -> Iterator[str]:
     namespace.release("demo", values())
     yield "demo"
     namespace.helm("uninstall", "demo")
-
-
-@pytest.fixture(scope="module")
-def caller(cluster: Cluster, namespace: Namespace, release: str) -> Caller:
-    found = Caller(cluster, namespace.host(MODEL), MODEL)
-    until("it answers", lambda: found.once("rest") == found.once("grpc") == "1")
-    return found
 
 
 def test_status_and_history_tell_of_the_rollouts(namespace: Namespace, release: str) -> None:

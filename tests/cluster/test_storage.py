@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from tests.cluster.asking import PROTOCOLS, Caller, Steadily
-from tests.cluster.harness.cluster import CHART, Cluster, Namespace, Object
+from tests.cluster.harness.cluster import CHART, Namespace, Object
 from tests.cluster.harness.waiting import until
 from tests.cluster.models import published
 from tests.cluster.s3 import BUCKET, PORT, SECRET, Key, filled, secret
@@ -41,14 +41,6 @@ def release(namespace: Namespace, key: Key) -> Iterator[str]:
     namespace.release("demo", values(1))
     yield "demo"
     namespace.helm("uninstall", "demo")
-
-
-@pytest.fixture(scope="module")
-def caller(cluster: Cluster, namespace: Namespace, release: str) -> Caller:
-    found = Caller(cluster, namespace.host(MODEL), MODEL)
-    for protocol in PROTOCOLS:
-        until(f"it answers by {protocol}", lambda: found.once(protocol) == "1")  # noqa: B023
-    return found
 
 
 def test_an_artifact_from_a_bucket_answers(namespace: Namespace, caller: Caller) -> None:

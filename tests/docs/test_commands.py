@@ -16,9 +16,9 @@ import pytest
 
 from tests.deploy.rendering import CASES, ROOT, files, values_of
 from tests.docs.pages import pages
+from tests.tools import built
 
 KUBECTL = Path(sys.executable).with_name("kubectl")
-BINARIES = ROOT / "var" / "tools"
 CODE = re.compile(r"^```\w*\n(.*?)^```$|((?:^ {4}\S[^\n]*\n)+)|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"(?:^|[|;&$] )\s*((?:kubectl|helm|make) [^|&#;\n]+)", re.MULTILINE)
 IN_PLACE = {
@@ -104,7 +104,7 @@ def test_kubectl_takes_a_command(command: str, place: Path) -> None:
 @pytest.mark.parametrize("binary", ["helm3", "helm4"])
 @pytest.mark.parametrize("command", of("helm"))
 def test_helm_takes_a_command(command: str, binary: str, place: Path) -> None:
-    answer = said(BINARIES / binary / "helm", command, place)
+    answer = said(built(binary) / "helm", command, place)
     assert answer == "it is done" or any(each in answer.lower() for each in NOT_THERE), answer
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from rollout.cli import main
 from tests.deploy import rendering
+from tests.tools import built
 from tests.unit.rollout.apiserver import ApiServer
 from tests.unit.rollout.conftest import Preflight, kubeconfig
 
@@ -499,9 +500,7 @@ def test_the_binaries_that_people_have_render_what_the_library_does(
 ) -> None:
     from rollout.release import Release
 
-    directory = rendering.ROOT / "var" / "tools" / binary
-    assert (directory / "helm").exists(), f"{binary} is missing: make test-system builds it"
-    monkeypatch.setenv("PATH", str(directory))
+    monkeypatch.setenv("PATH", str(built(binary)))
     monkeypatch.setenv("HOME", str(tmp_path))
     found = Release.rendered(
         "demo",
