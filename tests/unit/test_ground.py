@@ -311,11 +311,40 @@ def test_a_workflow_may_only_read(workflow: Path) -> None:
     assert [name for name, job in document["jobs"].items() if "permissions" in job] == []
 
 
-def test_the_ci_script_runs_the_users_command() -> None:
-    lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    commands = [line for line in lines if line and not line.startswith("#")]
-    assert commands[0] == "set -euo pipefail"
-    assert commands[-1] == "make test"
+@pytest.mark.parametrize(
+    ("fails", "passes", "left_out"),
+    [
+        ("", True, []),
+        ("test", False, []),
+        ("system-setup", True, ["make test-system"]),
+        ("test-system", False, []),
+        ("cluster-setup", True, ["make smoke"]),
+        ("cluster-up", True, ["make smoke"]),
+        ("smoke", False, []),
+    ],
+)
+def test_the_ci_script_leaves_out_what_the_machine_can_not_and_fails_by_what_it_can(
+    tmp_path: Path, fails: str, *, passes: bool, left_out: list[str]
+) -> None:
+    calls = tmp_path / "calls"
+    program = tmp_path / "make"
+    program.write_text(f'#!/bin/sh\necho "$1" >> {calls}\n[ "$1" != "{fails}" ]\n')
+    program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [ROOT / ".ci" / "run"], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) is passes, done.stderr
+    assert (
+        re.findall(r"^LEFT OUT on this machine, for the reason above: (make [\w-]+):", done.stderr, re.MULTILINE)
+        == left_out
+    )
+    made = calls.read_text().split()
+    assert made[0] == "test"
+    # A cluster that came up goes, whatever came of the tests.
+    assert ("cluster-down" in made) is ("smoke" in made)
+    if passes and not left_out:
+        assert made == ["test", "system-setup", "test-system", "cluster-setup", "cluster-up", "smoke", "cluster-down"]
 
 
 def test_the_hooks_are_the_tools_of_the_gate() -> None:
