@@ -23,6 +23,7 @@ from tests.tools import Unavailable, packaged
 
 _TIMEOUT_SECONDS: Final = 600
 _BROUGHT_UP: Final = pytest.StashKey[bool]()
+_WHY_NOT: Final = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,18 +44,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Bring up what the tests need, before the time of any of them runs: of programs yet to be built, many minutes."""
-    items = [item for item in session.items if "cluster" in getattr(item, "fixturenames", ())]
+    items = [item for item in session.items if item.get_closest_marker("cluster")]
     if not items or session.config.option.collectonly or not _is_own(session.config):
         return
     node = Node()
     extras = {name for item in items for mark in item.iter_markers("needs") for name in mark.args}
-    session.config.stash[_BROUGHT_UP] = not own.is_up(node)
+    was_up = own.is_up(node)
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         try:
             own.up(node, sorted(extras))
         except (Failed, Unavailable) as error:
-            pytest.exit(str(error), 1)
+            if len(items) == len(session.items):
+                pytest.exit(str(error), 1)
+            session.config.stash[_WHY_NOT] = str(error)  # the other tests need none of it
+        else:
+            session.config.stash[_BROUGHT_UP] = not was_up
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -70,6 +75,8 @@ def _is_own(config: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The cluster that the option names."""
+    if why_not := request.config.stash.get(_WHY_NOT, ""):
+        pytest.fail(why_not)
     if _is_own(request.config):
         kubeconfig = Node().kubeconfig
         yield Cluster(kubeconfig, f"{_gateway_address(kubeconfig)}:80")
