@@ -20,7 +20,7 @@ import model
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-ALONE = {"dev.txt", "fuzz.txt", "checkov.txt", "airflow.txt", "go.txt"}
+ALONE = {"dev.txt", "fuzz.txt", "checkov.txt", "airflow.txt", "go.txt", "mlflow.txt"}
 """Locks of what no image holds."""
 PACKAGES = ("model", "training", "rollout")
 SERVING = ("serve", "kserve", "skops", "onnx", "treelite")
@@ -129,7 +129,11 @@ def imported(package: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("package", "extras"),
-    [("model", (*SERVING, "accelerate", "signing")), ("training", ("train",)), ("rollout", ("rollout",))],
+    [
+        ("model", (*SERVING, "accelerate", "signing", "sql", "redis")),
+        ("training", ("train", "sql", "kafka", "optuna", "dask", "mlflow")),
+        ("rollout", ("rollout",)),
+    ],
 )
 def test_every_library_that_a_package_imports_is_asked_for(package: str, extras: tuple[str, ...]) -> None:
     asked = {name_in_lock(requirement) for requirement in wanted(*extras)} | {"sklearn-kserve"}
