@@ -45,16 +45,26 @@ class Database:
     port : int
     user : mapping
         Whose process it is, as ``subprocess.Popen`` takes it.
+    ready : sequence of str
+        A command that ends with 0 once it answers, where that is later than it takes connections.
     """
 
     def __init__(
-        self, url: str, command: Sequence[str], directory: Path, port: int, user: Mapping[str, Any] | None = None
+        self,
+        url: str,
+        command: Sequence[str],
+        directory: Path,
+        port: int,
+        user: Mapping[str, Any] | None = None,
+        *,
+        ready: Sequence[str] = (),
     ) -> None:
         self.url = url
         self._command = command
         self._directory = directory
         self._port = port
         self._user = user or {}
+        self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,11 +73,11 @@ class Database:
         return self._process is not None
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
+        """Start it, and wait until it answers."""
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(self._command, cwd=REPOSITORY, stdout=log, stderr=log, **self._user)
         end = time.monotonic() + _PATIENCE_SECONDS
-        while not self._listens():
+        while not (self._listens() and self._answers()):
             assert self._process.poll() is None, f"it ended: {self.log()}"
             assert time.monotonic() < end, f"not in time: {self.log()}"
             time.sleep(0.02)
@@ -107,6 +117,9 @@ class Database:
         with socket.socket() as tried:
             return tried.connect_ex(("127.0.0.1", self._port)) == 0
 
+    def _answers(self) -> bool:
+        return not self._ready or subprocess.run(self._ready, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
 
 @contextmanager
 def postgresql() -> Iterator[Database]:
@@ -122,9 +135,9 @@ def postgresql() -> Iterator[Database]:
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": directory, "fsync": "off"}
         given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         url = f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:{port}/postgres"
-        with _running(
-            Database(url, [_postgresql("postgres"), "-D", data, *given], directory, port, _unprivileged())
-        ) as database:
+        command = [_postgresql("postgres"), "-D", data, *given]
+        ready = [_postgresql("pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={port}"]
+        with _running(Database(url, command, directory, port, _unprivileged(), ready=ready)) as database:
             yield database
 
 
