@@ -279,18 +279,18 @@ class Run:
         return evaluated
 
     def _publish(self, evaluated: Path) -> Outcome:
-        validated = self._steps.made(VALIDATE)
-        parts = read_parts(self._steps.made(FIT), Rows.read(validated))
+        validated, fitted = self._steps.made(VALIDATE), self._steps.made(FIT)
+        parts = read_parts(fitted, Rows.read(validated))
         metrics = read_evaluation(evaluated).metrics
         files = {
             MARK: readable({"run": self.id, **self._ingredients, "rows": count(validated)}),
-            FITTED: (self._steps.made(FIT) / FITTED).read_bytes(),
+            FITTED: (fitted / FITTED).read_bytes(),
             **{file: (evaluated / file).read_bytes() for file in (EVALUATION, DECISION)},
         }
         drawn = {path.name: path.read_bytes() for path in evaluated.glob("*.svg")}
         write = partial(
             publish,
-            read_fitted(self._steps.made(FIT)),
+            read_fitted(fitted),
             parts.X_train,
             name=self.config.name,
             metrics=metrics,
