@@ -88,9 +88,10 @@ class _Reader:
         self.failures.add(cells[converted.bad], check="kind", expected=converted.expected)
         if not declared.spellings:
             return converted.column
-        written_otherwise = converted.column.isin(list(declared.spellings))
-        self.respelled[name] += int(written_otherwise.sum())
-        return converted.column.replace(declared.spellings)
+        # Series.replace would make a column of numbers of a chunk that has no value.
+        right = converted.column.map(declared.spellings).astype(object)
+        self.respelled[name] += int(right.notna().sum())
+        return right.where(right.notna(), converted.column)
 
 
 def _labels(converted: Converted, kind: Kind) -> Converted:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from training.config import Config
@@ -56,6 +56,12 @@ def validated(rows: list[tuple[str, ...]], cuts: list[int], config: Config, dire
     cuts=st.lists(st.integers(1, 11), max_size=3),
     columns=st.dictionaries(st.sampled_from(NAMES[:3]), COLUMN, min_size=3, max_size=3),
     duplicates=st.sampled_from(["drop", "keep"]),
+)
+@example(  # a chunk without one value of a column that has spellings
+    rows=[("", "1", "x", "a"), ("Y", "2", "y", "b"), ("x", "3", "y", "b")],
+    cuts=[1],
+    columns={"p": {"kind": "category", "spellings": {"Y": "y"}}, "q": "number", "r": "text"},
+    duplicates="keep",
 )
 def test_every_row_is_in_one_place(
     rows: list[tuple[str, ...]], cuts: list[int], columns: dict[str, object], duplicates: str
