@@ -2,6 +2,9 @@
 
 import base64
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,6 +17,7 @@ import pytest
 from tests.cluster.harness.cluster import Cluster, Namespace, Object
 from tests.cluster.harness.waiting import until
 from tests.cluster.penguins import CLIENTS, MODEL, birds, datatype, species
+from tests.tools import ROOT
 
 _READ: Final = """
 import base64, pathlib, sys
@@ -78,6 +82,16 @@ def test_tritons_clients_are_answered_as_scikit_learn_does(
 ) -> None:
     whole = rows.notna().all(axis=1).to_numpy()
     assert species(protocol, cluster, namespace.host(MODEL), rows[whole]) == np.asarray(y)[whole].tolist()
+
+
+def test_kserves_clients_are_answered_as_scikit_learn_does(
+    cluster: Cluster, namespace: Namespace, rows: pd.DataFrame, y: list[str]
+) -> None:
+    command = [sys.executable, "-m", "tests.cluster.kserve_client", cluster.gateway, namespace.host(MODEL)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = np.asarray(y)[rows.notna().all(axis=1).to_numpy()].tolist()
+    assert json.loads(done.stdout) == {"rest": expected, "grpc": expected}
 
 
 def test_a_host_that_no_model_has_is_unknown(cluster: Cluster) -> None:
