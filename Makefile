@@ -67,7 +67,7 @@ test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system and not cluster' -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: system-setup
-system-setup: install $(GO) var/checkov/.installed var/airflow/.installed var/kafka/.installed var/mlflow/.installed ## Install what `make test-system` needs: Helm 3 and 4, hclfmt, checkov, Airflow, a broker of Kafka, MLflow's server, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
+system-setup: install $(GO) var/checkov/.installed var/airflow/.installed var/kafka/.installed var/mlflow/.installed ## Install what `make test-system` needs: Helm 3 and 4, hclfmt, a server of GCS, checkov, Airflow, a broker of Kafka, MLflow's server, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
 	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
 		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
 		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
@@ -80,7 +80,7 @@ system-setup: install $(GO) var/checkov/.installed var/airflow/.installed var/ka
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get update --quiet=2; \
 		$$sudo apt-get install --quiet=2 --yes --no-install-recommends postgresql redis-server; fi
-	$(PY) -m tests.tools helm3 helm4 hcl
+	$(PY) -m tests.tools helm3 helm4 hcl gcs
 
 .PHONY: test-system
 test-system: system-setup ## Run the tests with parts that `make test` does without

@@ -1,12 +1,17 @@
-"""A real server of S3 in a process of its own: moto's, which checks conditions as S3 does."""
+"""Servers of S3 and GCS in processes of their own: moto, and fake-gcs-server, which check conditions as the real ones do."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import httpx
+
+from tests.tools import built
 
 BUCKET: Final = "models"
 
@@ -18,7 +23,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 server = make_server("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app))
-print(server.port, flush=True)
+print(f"http://127.0.0.1:{server.port}", flush=True)
 server.serve_forever()
 """
 
@@ -33,12 +38,7 @@ def serving_s3(bucket: str = BUCKET, port: int = 0) -> Iterator[Mapping[str, str
     environment : mapping of str to str
         Variables by which the usual clients find the server.
     """
-    command = [sys.executable, "-c", _PROGRAM, str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    printed = process.stdout
-    assert printed is not None
-    try:
-        url = f"http://127.0.0.1:{int(printed.readline())}"
+    with _printing_its_url([sys.executable, "-c", _PROGRAM, str(port)]) as url:
         httpx.put(f"{url}/{bucket}", timeout=30).raise_for_status()
         yield {
             "AWS_ENDPOINT_URL": url,
@@ -46,6 +46,38 @@ def serving_s3(bucket: str = BUCKET, port: int = 0) -> Iterator[Mapping[str, str
             "AWS_SECRET_ACCESS_KEY": "tests",
             "AWS_REGION": "us-east-1",
         }
+
+
+@contextmanager
+def serving_gcs(bucket: str = BUCKET) -> Iterator[Mapping[str, str]]:
+    """
+    Serve GCS with one empty bucket.
+
+    Yields
+    ------
+    environment : mapping of str to str
+        The variable by which the client that is used here finds the server.
+    """
+    command = [str(built("gcs") / "gcs"), bucket]
+    with _printing_its_url(command) as url, tempfile.TemporaryDirectory() as directory:
+        yield gcs_environment(url, Path(directory))
+
+
+def gcs_environment(url: str, directory: Path) -> Mapping[str, str]:
+    """Write the service account of a server that asks for none, and return the variable that names it."""
+    account = directory / "account.json"
+    nobody = dict.fromkeys(("client_email", "private_key", "private_key_id"), "")
+    account.write_text(json.dumps({"gcs_base_url": url, "disable_oauth": True, **nobody}))
+    return {"GOOGLE_SERVICE_ACCOUNT": str(account)}
+
+
+@contextmanager
+def _printing_its_url(command: Sequence[str]) -> Iterator[str]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    printed = process.stdout
+    assert printed is not None
+    try:
+        yield printed.readline().strip()
     finally:
         process.kill()
         process.wait()

@@ -3,13 +3,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import boto3
 import httpx
 import pytest
+from obstore.store import GCSStore
 
+from tests.buckets import serving_gcs
 from training.ingest import SnapshotStore
 
 BUCKET = "data"
@@ -40,9 +43,21 @@ def s3_server() -> Iterator[str]:
         process.wait()
 
 
-@pytest.fixture
-def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> "Bucket":
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[Mapping[str, str]]:
+    """The environment that leads to a server of GCS, a process of its own."""
+    with serving_gcs(BUCKET) as environment:
+        yield environment
+
+
+@pytest.fixture(params=["s3", pytest.param("gs", marks=pytest.mark.system)])
+def bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> "Bucket":
     """An empty bucket, and the environment by which it is reached."""
+    if request.param == "gs":
+        for name, value in request.getfixturevalue("gcs_server").items():
+            monkeypatch.setenv(name, value)
+        return GcsBucket()
+    s3_server = request.getfixturevalue("s3_server")
     settings = {
         "AWS_ENDPOINT_URL": s3_server,
         "AWS_ALLOW_HTTP": "true",
@@ -53,17 +68,38 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> "Bucket":
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     httpx.post(f"{s3_server}/moto-api/reset").raise_for_status()
-    return Bucket(s3_server)
+    return S3Bucket(s3_server)
 
 
-class Bucket:
-    def __init__(self, url: str) -> None:
-        self._client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+class Bucket(Protocol):
+    url: str
+
+    def put(self, key: str, content: bytes) -> str:
+        """Put an object, and return its URL."""
+
+
+class S3Bucket:
+    url = f"s3://{BUCKET}"
+
+    def __init__(self, server: str) -> None:
+        self._client = boto3.client("s3", endpoint_url=server, region_name="us-east-1")
         self._client.create_bucket(Bucket=BUCKET)
 
     def put(self, key: str, content: bytes) -> str:
         self._client.put_object(Bucket=BUCKET, Key=key, Body=content)
-        return f"s3://{BUCKET}/{key}"
+        return f"{self.url}/{key}"
+
+
+class GcsBucket:
+    url = f"gs://{BUCKET}"
+
+    def __init__(self) -> None:
+        self._store = GCSStore(BUCKET)
+        self._store.delete([entry["path"] for page in self._store.list() for entry in page])
+
+    def put(self, key: str, content: bytes) -> str:
+        self._store.put(key, content, use_multipart=False)
+        return f"{self.url}/{key}"
 
 
 def _wait_for(url: str) -> None:

@@ -1,8 +1,7 @@
-"""As much of GCS's XML API as the registry uses: no real server of GCS checks generations in it outside of Google."""
+"""As much of GCS's XML API as tells on what conditions the registry writes; fake-gcs-server, under `make test-system`, holds it to more."""
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -10,6 +9,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from tests.buckets import gcs_environment
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -38,9 +39,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, data, generation=generation)
         else:
             self._answer(404)
-
-    def do_DELETE(self) -> None:
-        self._answer(204 if self.server.objects.pop(self._key(), None) else 404)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -84,25 +82,22 @@ class _Server(HTTPServer):
 
 
 @contextmanager
-def serving_gcs(directory: Path) -> Iterator[tuple[Path, list[str | None]]]:
+def noting_conditions(directory: Path) -> Iterator[tuple[Mapping[str, str], list[str | None]]]:
     """
-    Serve GCS.
+    Serve GCS, and note on what condition each object was written.
 
     Yields
     ------
-    credentials : Path
-        What ``GOOGLE_SERVICE_ACCOUNT`` is to name.
+    environment : mapping of str to str
+        By which it is found.
     conditions : list of str or None
         The generation that each write so far was made on the condition of.
     """
     with _Server() as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        credentials = directory / "account.json"
-        account = {"gcs_base_url": f"http://127.0.0.1:{server.server_port}", "disable_oauth": True}
-        credentials.write_text(json.dumps({**account, "client_email": "", "private_key": "", "private_key_id": ""}))
         try:
-            yield credentials, server.conditions
+            yield gcs_environment(f"http://127.0.0.1:{server.server_port}", directory), server.conditions
         finally:
             server.shutdown()
             thread.join()
