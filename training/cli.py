@@ -17,7 +17,8 @@ from training.config.backend import Backend
 from training.config.retrain import Drift
 from training.errors import TrainingError
 from training.imports import admit
-from training.run import Outcome, Run, measured
+from training.outcome import Outcome, measured
+from training.run import Run
 from training.steps import EVALUATE, FIT, VALIDATE
 from training.steps.evaluate import read_decision, read_evaluation
 

@@ -13,6 +13,7 @@ from training.registry.description import describe, differences, flat, marked
 from training.registry.tables import table, text
 from training.retention import Retention
 from training.tracking import Tracker
+from training.work import Work
 
 Answer = tuple[Any, str]
 """What a command has to say: to machines, as JSON values, and to people."""
@@ -145,7 +146,7 @@ def _gc(registry: Registry, arguments: argparse.Namespace) -> Answer:
 
 
 def _surplus(registry: Registry, removed: Mapping[str, Sequence[int]], arguments: argparse.Namespace) -> list[Path]:
-    work = arguments.work or (None if "://" in registry.root else Path(registry.root) / ".runs")
+    work = Work.of(registry.root, arguments.work)
     if work is None:
         return []
     kept = (

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.errors import TrainingError
-from training.run import TAKEN
 from training.steps.workspace import RECORD, locked
+from training.work import Work
 
 _SNAPSHOT: Final = re.compile(r"[0-9a-f]{64}")
 _STEP: Final = re.compile(r"\.?[0-9a-f]{16}(\.partial)?")
@@ -27,12 +27,12 @@ class Retention:
 
     Parameters
     ----------
-    work : Path
+    work : Work
     marks : sequence of mapping
         What each version that is kept was made of: its ``run.json``.
     """
 
-    work: Path
+    work: Work
     marks: tuple[Mapping[str, Any], ...]
 
     def surplus(self) -> list[Path]:
@@ -48,31 +48,30 @@ class Retention:
             return sorted([*self._surplus_snapshots(), *self._surplus_steps()])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(
-                f"{self.work} can't be read as a work directory: {error}; nothing of it was removed."
+                f"{self.work.directory} can't be read as a work directory: {error}; nothing of it was removed."
             ) from error
 
     def remove(self) -> list[Path]:
         """Remove them, while no step is made, and return them."""
         with ExitStack() as locks:
-            for directory in self._models():
+            for directory in self.work.models():
                 locks.enter_context(locked(directory))
             surplus = self.surplus()
             for directory in surplus:
                 shutil.rmtree(directory, ignore_errors=True)
         return surplus
 
-    def _models(self) -> list[Path]:
-        return _directories(self.work / "steps")
-
     def _surplus_snapshots(self) -> Iterator[Path]:
-        wanted = {_snapshot(mark) for mark in self.marks} | {_taken(model) for model in self._models()}
-        for directory in _directories(self.work / "snapshots"):
+        wanted = {_snapshot(mark) for mark in self.marks} | {
+            self.work.ingested(model.name) for model in self.work.models()
+        }
+        for directory in _directories(self.work.snapshots.directory):
             if _SNAPSHOT.fullmatch(directory.name) and directory.name not in wanted:
                 yield directory
 
     def _surplus_steps(self) -> Iterator[Path]:
-        for model in self._models():
-            taken = _taken(model)
+        for model in self.work.models():
+            taken = self.work.ingested(model.name)
             marks = [mark for mark in self.marks if mark["configuration"]["name"] == model.name]
             for step in _directories(model):
                 for directory in _directories(step):
@@ -93,15 +92,6 @@ def _wanted(directory: Path, taken: str | None, marks: Iterable[Mapping[str, Any
         _snapshot(mark) == snapshot and settings == {key: mark["configuration"].get(key) for key in settings}
         for mark in marks
     )
-
-
-def _taken(model: Path) -> str | None:
-    """Return the snapshot that was ingested last for a model."""
-    try:
-        taken: str = json.loads((model / TAKEN).read_bytes())["sha256"]
-    except FileNotFoundError:
-        return None
-    return taken
 
 
 def _snapshot(mark: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ registered model whose aliases follow.
 """
 
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model.artifact import Manifest
 from model.errors import ArtifactError
+from training.config.tracking import Tracking
 from training.errors import RegistryError, TrackingError
 from training.registry import ALIASES, Registry, Version
 from training.registry.description import describe, flat
@@ -40,6 +42,8 @@ _SETTINGS: Final = {
 """Unless the environment says otherwise; by its own defaults MLflow's client tries for minutes."""
 
 Key = tuple[str, str]
+
+log = logging.getLogger(__name__)
 
 
 class Tracker:
@@ -89,6 +93,25 @@ class Tracker:
                 f"MLflow at {self._uri} could not be told of {name}: {said}; the registry holds it all the same, and "
                 f"MLflow is told by the next run, or by: registry mirror."
             ) from error
+
+
+def tell(tracking: Tracking, registry: Registry, name: str) -> None:
+    """
+    Tell the MLflow that a configuration names, if it names one, of what it does not know.
+
+    Raises
+    ------
+    TrackingError
+        It can't be told, and is required; else that is logged, for it may be told later.
+    """
+    if tracking.mlflow is None:
+        return
+    try:
+        Tracker(tracking.mlflow, registry, experiment=tracking.experiment).mirror(name)
+    except TrackingError as error:
+        if tracking.required:
+            raise
+        log.warning("%s", error)
 
 
 class _Mirror:
@@ -192,4 +215,4 @@ def _client(uri: str) -> "MlflowClient":
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-__all__ = ["Tracker"]
+__all__ = ["Tracker", "tell"]

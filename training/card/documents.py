@@ -12,6 +12,7 @@ from model.errors import UntrustedArtifact
 from training.config.card import CardText
 from training.evaluation import Decision, Evaluation
 from training.evaluation.record import Part
+from training.registry.description import MARK
 
 CARD: Final = "card.html"
 """File of a version that is the card."""
@@ -112,7 +113,7 @@ class Documents:
 
         return cls(
             manifest,
-            made=read("run.json", Made.model_validate_json),
+            made=read(MARK, Made.model_validate_json),
             fitted=read("fit.json", TypeAdapter(dict[str, Any]).validate_json),
             evaluation=read("evaluation.json", Evaluation.model_validate_json),
             decision=read("decision.json", Decision.model_validate_json),
@@ -130,5 +131,5 @@ class Documents:
         """
         manifest = verify(directory, require_manifest=True).manifest
         assert manifest is not None  # noqa: S101 -- it is required
-        told = ("run.json", "fit.json", "evaluation.json", "decision.json")
+        told = (MARK, "fit.json", "evaluation.json", "decision.json")
         return cls.of(manifest, {name: (directory / name).read_bytes() for name in told if name in manifest.files})

@@ -30,7 +30,7 @@ class SnapshotStore:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
 
     def get(self, sha256: str) -> Snapshot:
         """
@@ -41,13 +41,13 @@ class SnapshotStore:
         DataError
             There is none, or its bytes are no longer what they were.
         """
-        place = self._directory / sha256
+        place = self.directory / sha256
         try:
             snapshot = Snapshot.from_json(place, json.loads((place / RECORD).read_bytes()))
             damaged = [part.path for part in snapshot.parts if digest_of(part.path) != part.sha256]
         except FileNotFoundError as error:
             raise DataError(
-                f"there is no whole snapshot {sha256} in {self._directory}; ingest the source again"
+                f"there is no whole snapshot {sha256} in {self.directory}; ingest the source again"
             ) from error
         except OSError as error:
             raise DataError(f"snapshot {sha256} cannot be read: {error.strerror}") from error
@@ -61,7 +61,7 @@ class SnapshotStore:
     def latest(self, stream: str, consumer: str) -> Snapshot | None:
         """Return the newest sound snapshot that a consumer took of a stream, which it goes on from."""
         found: dict[int, list[str]] = {}
-        for place in self._directory.glob(f"*/{RECORD}"):
+        for place in self.directory.glob(f"*/{RECORD}"):
             with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
                 record = json.loads(place.read_bytes())
                 # What a killed process has left is no snapshot, whatever it has written.
@@ -71,7 +71,7 @@ class SnapshotStore:
 
     def spools(self, stream: str, consumer: str) -> Path:
         """Return the directory for what a consumer takes from a pipe."""
-        return self._directory / ".spools" / identity({"stream": stream, "consumer": consumer})
+        return self.directory / ".spools" / identity({"stream": stream, "consumer": consumer})
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:
@@ -88,7 +88,7 @@ class SnapshotStore:
                 yield Draft(directory)
         except Unwritten as error:
             raise TrainingError(
-                f"a snapshot can't be written to {self._directory}: {error}; nothing of it is left there"
+                f"a snapshot can't be written to {self.directory}: {error}; nothing of it is left there"
             ) from error
 
     def keep(self, draft: Draft, snapshot: Snapshot) -> Snapshot:
@@ -103,7 +103,7 @@ class SnapshotStore:
         draft.record(snapshot)
         with written():
             if not self._is_sound(snapshot.sha256):
-                draft.replace(self._directory / snapshot.sha256)
+                draft.replace(self.directory / snapshot.sha256)
         return snapshot.over(self.get(snapshot.sha256))
 
     def _is_sound(self, sha256: str) -> bool:
@@ -116,11 +116,11 @@ class SnapshotStore:
     @contextmanager
     def _claimed(self) -> Iterator[Path]:
         """Give a directory that is held while the block runs; those that nobody holds any more are swept."""
-        directory = self._directory / f"{_DRAFT}{uuid4().hex}"
+        directory = self.directory / f"{_DRAFT}{uuid4().hex}"
         with written():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            with _lock(self._directory):
-                for leftover in self._directory.glob(f"{_DRAFT}*"):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with _lock(self.directory):
+                for leftover in self.directory.glob(f"{_DRAFT}*"):
                     _sweep(leftover)
                 directory.mkdir()
                 held = os.open(directory, os.O_RDONLY)

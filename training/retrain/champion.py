@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from training.registry import CHAMPION, Registry, Version
-from training.run import MARK
+from training.registry.description import MARK
 
 
 @dataclass(frozen=True, slots=True)

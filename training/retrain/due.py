@@ -55,9 +55,9 @@ def decide(run: Run, watched: Drift, now: datetime) -> Decision:
 
 def _signals(run: Run, champion: Champion, watched: Drift, now: datetime) -> Iterator[Signal]:
     settings = run.config.retrain
-    yield signal.data(champion, run.made_of["snapshot"], _rows(run), settings)
-    yield signal.configuration(champion, run.made_of)
-    yield signal.code(champion, run.made_of)
+    yield signal.data(champion, run.origin.made_of["snapshot"], _rows(run), settings)
+    yield signal.configuration(champion, run.origin.made_of)
+    yield signal.code(champion, run.origin.made_of)
     yield drift(run.config.name, champion, watched)
     yield signal.age(champion, now, settings)
 

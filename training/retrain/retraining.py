@@ -9,10 +9,11 @@ from typing import Any, Final
 import orjson
 
 from training.config.retrain import Drift
+from training.outcome import Outcome
 from training.record import readable, write_whole
 from training.retrain.decision import Decision
 from training.retrain.due import decide
-from training.run import Outcome, Run
+from training.run import Run
 from training.steps.workspace import locked
 
 RECORD: Final = "retrain.json"
@@ -60,7 +61,7 @@ def retrain(run: Run, watched: Drift | None = None, *, dry_run: bool = False) ->
     TrainingError, ArtifactError
         It could not be decided, or was refused or failed; what was published before stays.
     """
-    directory = run.work / "retrain" / run.config.name
+    directory = run.work.directory / "retrain" / run.config.name
     with locked(directory):
         run.ingest()
         now = datetime.now(UTC)
@@ -82,7 +83,7 @@ def _noted(directory: Path, run: Run, decision: Decision, now: datetime) -> dict
     """Put a decision on record, and say it."""
     for each in decision.signals:
         log.info("%s: %s (%s)", each.reason.value, _TOLD[each.holds], each.says)
-    record = {"model": run.config.name, "at": now.isoformat(), "run": run.id, **decision.as_json()}
+    record = {"model": run.config.name, "at": now.isoformat(), "run": run.origin.id, **decision.as_json()}
     with (directory / HISTORY).open("ab") as history:
         history.write(orjson.dumps(record) + b"\n")
     write_whole(directory / RECORD, readable(record))

@@ -221,7 +221,7 @@ class TestGcOfWork:
         assert "can't be read as a work directory" in capsys.readouterr().err
         assert self.count(work) == before
 
-    def test_a_bucket_has_no_work_directory_unless_one_is_named(self, work: Path, tmp_path: Path) -> None:
+    def test_a_bucket_has_no_work_directory_unless_one_is_named(self, project: Project) -> None:
         from training.registrar import _surplus  # the one decision that needs no bucket
 
         arguments = type("Arguments", (), {"work": None, "dry_run": True})()

@@ -9,11 +9,12 @@ import joblib
 import pandas as pd
 import pytest
 
-import training.run
+import training.publication
 from tests.unit.training.project import FRUIT, Project
 from training.config import Config, load_config
-from training.registry import Registry
-from training.run import Outcome, Run
+from training.outcome import Outcome
+from training.registry import Registry, Version
+from training.run import Run
 
 
 def run(config: Config, root: Path, *, base: Path) -> Outcome:
@@ -162,6 +163,20 @@ def test_promotion_may_be_left_to_a_person(project: Project) -> None:
     assert project.train().out.startswith("nothing to do"), "how it is promoted makes no other version"
 
 
+def test_the_version_that_was_published_is_looked_at_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.train()
+    looked: list[Version] = []
+    fetch = Registry.fetch
+
+    def watched(registry: Registry, version: Version) -> Path:
+        looked.append(version)
+        return fetch(registry, version)
+
+    monkeypatch.setattr(Registry, "fetch", watched)
+    assert project.train().out.startswith("nothing to do")
+    assert looked == [Version("fruit", 1)]
+
+
 def test_what_was_taken_back_is_not_promoted_again(project: Project) -> None:
     project.train()
     project.write_data(FRUIT + "150,yellow,pear\n")
@@ -212,7 +227,7 @@ def test_a_run_killed_before_it_published_is_repeated(project: Project, monkeypa
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.run, "publish", killed)
+        patch.setattr(training.publication, "publish", killed)
         with pytest.raises(Killed):
             project.train()
     assert project.versions() == []

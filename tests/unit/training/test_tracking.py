@@ -11,7 +11,7 @@ from model.errors import UntrustedArtifact
 from tests.unit.training.project import Project
 from tests.unit.training.registry.fish import publish_fish
 from training.cli import main
-from training.errors import TrackingError
+from training.errors import RegistryError, TrackingError
 from training.registry import CHALLENGER, CHAMPION, Registry, Version
 from training.tracking import Tracker
 
@@ -165,6 +165,28 @@ class TestRun:
         assert run.data.params["target"] == "kind"
         assert run.data.tags["sklearn-kserve.decision"] == "accepted"
         assert client.get_model_version_by_alias("fruit", "champion").tags["sklearn-kserve.version"] == "1"
+
+    def test_of_a_run_it_is_told_once(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        told: list[str] = []
+        monkeypatch.setattr(Tracker, "mirror", lambda tracker, name: told.append(name))
+        project.write_config(tracking={"mlflow": NOBODY})
+        assert project.train().code == 0
+        assert told == ["fruit"]
+
+    def test_what_was_published_is_told_though_it_is_not_promoted(
+        self, project: Project, uri: str, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        move = Registry.move
+
+        def broken(registry: Registry, name: str, alias: str, *args: Any, **settings: Any) -> Any:
+            if alias == CHAMPION:
+                raise RegistryError
+            return move(registry, name, alias, *args, **settings)
+
+        monkeypatch.setattr(Registry, "move", broken)
+        project.write_config(tracking={"mlflow": uri})
+        assert project.train().code == 1
+        assert client.get_model_version_by_alias("fruit", "challenger").tags["sklearn-kserve.version"] == "1"
 
     def test_a_tracker_that_is_down_loses_no_version_and_is_told_later(
         self, project: Project, uri: str, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch

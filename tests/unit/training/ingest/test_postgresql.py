@@ -42,7 +42,7 @@ def refusal(query: str, store: SnapshotStore) -> str:
         taken(query, store)
     assert "\n" not in str(caught.value)
     assert PASSWORD not in str(caught.value)
-    assert [place.name for place in store._directory.iterdir()] == [".lock"]
+    assert [place.name for place in store.directory.iterdir()] == [".lock"]
     return str(caught.value)
 
 
@@ -103,7 +103,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 def test_rows_come_by_a_cursor_of_the_server(store: SnapshotStore) -> None:
     """Four hundred thousand rows of a kilobyte would be 400 MB at once; 20,000 of them are held, as texts and in Arrow."""
-    asked = [sys.executable, "-c", _PEAK, MANY, str(store._directory)]
+    asked = [sys.executable, "-c", _PEAK, MANY, str(store.directory)]
     done = subprocess.run(asked, check=True, capture_output=True, text=True, env={**os.environ})
     assert int(done.stdout) < 300_000
 

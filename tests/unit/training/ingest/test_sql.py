@@ -39,7 +39,7 @@ def refusal(query: str, base: Path, store: SnapshotStore, address: str = "WAREHO
     with pytest.raises((DataError, ConfigurationError)) as caught:
         taken(query, base, store, address)
     assert "\n" not in str(caught.value)
-    assert not [place for place in store._directory.glob("*") if place.name != ".lock"]
+    assert not [place for place in store.directory.glob("*") if place.name != ".lock"]
     return str(caught.value).replace(f"{base}/", "")
 
 
@@ -143,7 +143,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
     monkeypatch.setattr(parquet, "write_table", full)
     with pytest.raises(TrainingError, match=r"can't be written to .*: No space left on device; nothing of it is left"):
         taken("SELECT * FROM fish", tmp_path, store)
-    assert [path.name for path in store._directory.iterdir()] == [".lock"]
+    assert [path.name for path in store.directory.iterdir()] == [".lock"]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -26,7 +26,7 @@ def kept(store: SnapshotStore, *contents: bytes, source: str = "a.csv") -> Snaps
 
 
 def places(store: SnapshotStore) -> list[str]:
-    return sorted(path.name for path in store._directory.iterdir() if path.name != ".lock")
+    return sorted(path.name for path in store.directory.iterdir() if path.name != ".lock")
 
 
 def test_what_was_kept_is_found_by_its_digest(store: SnapshotStore) -> None:
@@ -110,7 +110,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, previous)
     assert str(caught.value) == (
-        f"a snapshot can't be written to {store._directory}: {os.strerror(errno.EFBIG)}; nothing of it is left there"
+        f"a snapshot can't be written to {store.directory}: {os.strerror(errno.EFBIG)}; nothing of it is left there"
     )
     assert places(store) == []
 
@@ -135,7 +135,7 @@ with SnapshotStore(Path(sys.argv[1])).draft() as draft:
 
 def test_what_a_killed_process_left_is_swept_and_what_a_living_one_writes_is_not(store: SnapshotStore) -> None:
     processes = [
-        subprocess.Popen([sys.executable, "-c", _SLOW, str(store._directory)], stdout=subprocess.PIPE) for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", _SLOW, str(store.directory)], stdout=subprocess.PIPE) for _ in range(2)
     ]
     try:
         for process in processes:
@@ -146,7 +146,7 @@ def test_what_a_killed_process_left_is_swept_and_what_a_living_one_writes_is_not
         assert len(places(store)) == 2
         snapshot = kept(store, ROWS)
         (living,) = (name for name in places(store) if name != snapshot.sha256)
-        assert (store._directory / living / "data.csv").exists()
+        assert (store.directory / living / "data.csv").exists()
     finally:
         for process in processes:
             process.kill()

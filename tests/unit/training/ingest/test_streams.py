@@ -190,7 +190,7 @@ print(take(Source.model_validate({"stream": "-", "batch_seconds": 30}), Path(), 
 
 
 def test_standard_input_is_a_pipe(tmp_path: Path, store: SnapshotStore) -> None:
-    words = [sys.executable, "-c", _INGEST, str(store._directory)]
+    words = [sys.executable, "-c", _INGEST, str(store.directory)]
     assert subprocess.run(words, input=lines(range(3)), capture_output=True, check=True).stdout == b"3\n"
 
 
@@ -249,12 +249,12 @@ def test_a_process_that_is_killed_at_any_moment_loses_nothing_and_takes_nothing_
         writer.wait()
     # Whoever holds a pipe open keeps what is in it, and its writer, while it has no other reader.
     with stream.open("r+b", buffering=0):
-        subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path), str(store._directory), str(kills)], check=True)
+        subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path), str(store.directory), str(kills)], check=True)
         found = _all(tmp_path, store, rows)
     assert writer.wait() == 0
-    assert len(list(store._directory.glob("*/snapshot.json"))) >= 2 * kills
+    assert len(list(store.directory.glob("*/snapshot.json"))) >= 2 * kills
     assert found == list(range(rows))
-    assert not list(store._directory.glob(".draft-*"))
+    assert not list(store.directory.glob(".draft-*"))
 
 
 def _all(base: Path, store: SnapshotStore, rows: int) -> list[int]:

@@ -25,7 +25,6 @@ from tests.unit.training.retrain.answering import Asked, answering
 from training.cli import main
 from training.registry import CHAMPION, Registry
 from training.retrain import retraining
-from training.run import Run
 
 ROOT = Path(__file__).parents[4]
 MORE = FRUIT + "".join(f"{150 + i},yellow,pear\n" for i in range(5))
@@ -351,7 +350,7 @@ def test_a_training_that_was_stopped_is_ended_whatever_the_interval(
 ) -> None:
     trained.write_data(MORE)
     with monkeypatch.context() as patched:
-        patched.setattr(Run, "_publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(Registry, "publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             again(trained)
     trained.write_config(retrain={"min_interval_hours": 24})
