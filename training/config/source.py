@@ -12,6 +12,7 @@ from pydantic import Field, field_serializer, field_validator, model_validator
 from training.config.section import Section
 
 _MEBIBYTE: Final = 1 << 20
+_BROKER: Final = re.compile(r"[^\s@/,]+:[0-9]{1,5}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -93,6 +94,14 @@ class Source(Section):
             # Said without the value, which holds what it is about.
             raise ValueError("expected no name or password in a URL, for a configuration is recorded with each version")
         return files
+
+    @field_validator("brokers")
+    @classmethod
+    def _of_host_and_port(cls, brokers: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_BROKER.fullmatch(broker) for broker in brokers):
+            # Said without the value, which may hold a password.
+            raise ValueError("expected HOST:PORT of each, and who asks in KAFKA_USERNAME and KAFKA_PASSWORD")
+        return brokers
 
     @field_validator("address")
     @classmethod

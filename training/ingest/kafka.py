@@ -1,8 +1,6 @@
 """A topic of Kafka, whose messages are JSON objects."""
 
 import asyncio
-import os
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,16 +15,11 @@ try:
     from aiokafka import AIOKafkaConsumer, TopicPartition
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.errors import KafkaError
+
+    from training.ingest.brokers import refusal, settings
 except ImportError as missing:  # pragma: no cover -- where it lacks is not where this is tested
     raise ConfigurationError("source.topic needs aiokafka; install sklearn-kserve[kafka]") from missing
 
-_VARIABLES: Final = {
-    "security_protocol": "KAFKA_SECURITY_PROTOCOL",
-    "sasl_mechanism": "KAFKA_SASL_MECHANISM",
-    "sasl_plain_username": "KAFKA_USERNAME",
-    "sasl_plain_password": "KAFKA_PASSWORD",
-}
-_AUTHORITIES: Final = "KAFKA_CAFILE"
 _POLL_MILLISECONDS: Final = 500
 
 
@@ -46,7 +39,7 @@ class Topic:
         self._topic = str(source.topic)
         self._brokers = list(source.brokers)
         self._limits = source
-        self._settings = _settings()
+        self._settings = settings()
 
     @property
     def name(self) -> str:
@@ -131,10 +124,14 @@ class Topic:
     def _described(self) -> tuple[str, list[int]]:
         """The cluster's id and the numbers of the topic's partitions; asking for them makes no topic."""
         with asyncio.Runner() as runner, self._asked():
+            if (reason := runner.run(refusal(self._brokers, self._settings))) is not None:
+                raise DataError(f"topic {self._topic!r} cannot be read: {reason}")
             cluster, topics = runner.run(self._ask())
         found = next((topic for topic in topics if topic["topic"] == self._topic), None)
         if found is None:
-            raise DataError(f"there is no topic {self._topic!r} at {', '.join(self._brokers)}")
+            user = self._settings.get("sasl_plain_username")
+            seen = f", or none that {user!r} may see" if user else ""
+            raise DataError(f"there is no topic {self._topic!r} at {', '.join(self._brokers)}{seen}")
         return cluster["cluster_id"], sorted(partition["partition"] for partition in found["partitions"])
 
     async def _ask(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -153,17 +150,3 @@ class Topic:
         except (KafkaError, OSError) as error:
             said = first_line(error) or type(error).__name__
             raise DataError(f"topic {self._topic!r} cannot be read from {', '.join(self._brokers)}: {said}") from error
-
-
-def _settings() -> dict[str, Any]:
-    """Return what the environment says of how brokers are reached."""
-    given = {key: os.environ[name] for key, name in _VARIABLES.items() if os.environ.get(name)}
-    if "SSL" not in given.get("security_protocol", ""):
-        return given
-    authorities = os.environ.get(_AUTHORITIES)
-    try:
-        return {**given, "ssl_context": ssl.create_default_context(cafile=authorities)}
-    except OSError as error:
-        raise ConfigurationError(
-            f"{_AUTHORITIES} is {authorities!r}, which cannot be read: {error.strerror}"
-        ) from error

@@ -1,19 +1,20 @@
 import asyncio
 import json
-import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
+from unittest.mock import AsyncMock
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
+from aiokafka.errors import KafkaTimeoutError
 
 from tests.brokers import kafka as real_kafka
 from training.config.source import Source
-from training.errors import ConfigurationError, DataError
+from training.errors import DataError
 from training.ingest import Snapshot, SnapshotStore, kafka, read, take
 from training.ingest.streams import REJECTED
 
@@ -91,6 +92,7 @@ class FakeBroker:
     def __call__(self, **_: Any) -> "FakeBroker":
         return self
 
+    async def refusal(self, *_: Any) -> None: ...
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     async def close(self) -> None: ...
@@ -148,6 +150,7 @@ def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> B
     fake = FakeBroker()
     monkeypatch.setattr(kafka, "AIOKafkaConsumer", fake)
     monkeypatch.setattr(kafka, "AIOKafkaAdminClient", fake)
+    monkeypatch.setattr(kafka, "refusal", fake.refusal)
     return fake
 
 
@@ -237,28 +240,17 @@ def test_a_topic_that_is_not_there_is_said(broker: Broker, store: SnapshotStore)
         assert refusal(broker, store, topic="herrings") == f"there is no topic 'herrings' at {broker.address}"
 
 
-def test_a_broker_that_is_not_there_is_said(store: SnapshotStore, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.CRITICAL, logger="aiokafka"):
-        sentence = refusal(SimpleNamespace(address="127.0.0.1:1"), store)
-    assert sentence.startswith("topic 'fish' cannot be read from 127.0.0.1:1: ")
+def test_a_broker_that_is_not_there_is_said(store: SnapshotStore) -> None:
+    sentence = refusal(SimpleNamespace(address="127.0.0.1:1"), store)
+    assert sentence.startswith("topic 'fish' cannot be read: 127.0.0.1:1 cannot be reached: ")
 
 
-def test_the_environment_says_how_brokers_are_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
-    monkeypatch.setenv("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512")
-    monkeypatch.setenv("KAFKA_USERNAME", "trainer")
-    monkeypatch.setenv("KAFKA_PASSWORD", "secret")
-    settings = kafka._settings()
-    assert settings.pop("ssl_context").check_hostname
-    assert settings == {
-        "security_protocol": "SASL_SSL",
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": "trainer",
-        "sasl_plain_password": "secret",
-    }
-    monkeypatch.setenv("KAFKA_CAFILE", "/none.pem")
-    with pytest.raises(ConfigurationError, match=r"KAFKA_CAFILE is '/none\.pem', which cannot be read"):
-        kafka._settings()
+def test_a_broker_that_goes_away_meanwhile_is_said(store: SnapshotStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeBroker()
+    monkeypatch.setattr(fake, "end_offsets", AsyncMock(side_effect=KafkaTimeoutError("late\nand more")))
+    for name, value in {"AIOKafkaConsumer": fake, "AIOKafkaAdminClient": fake, "refusal": fake.refusal}.items():
+        monkeypatch.setattr(kafka, name, value)
+    assert refusal(fake, store) == "topic 'fish' cannot be read from fake:9092: KafkaTimeoutError: late"
 
 
 @pytest.mark.system
