@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import IllegalSaslStateError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from pydantic import ValidationError
 
 from tests.brokers import PASSWORD, USER, SecuredBroker, secured_kafka
 from tests.certificates import Authority
@@ -27,10 +28,10 @@ SCRAM = {
 
 
 @pytest.fixture
-def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def environ(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The variables of Kafka, of which there are none."""
     environ: dict[str, str] = {}
-    monkeypatch.setattr(brokers.os, "environ", environ)
+    monkeypatch.setattr("os.environ", environ)
     return environ
 
 
@@ -123,7 +124,7 @@ class TestSettings:
         "broker", ["kafka", "kafka://trainer:secret@kafka:9092", "trainer:secret@kafka:9092", "a:1,b:2"]
     )
     def test_what_is_no_broker_is_refused_and_not_repeated(self, broker: str) -> None:
-        with pytest.raises(ValueError, match="expected HOST:PORT of each") as caught:
+        with pytest.raises(ValidationError, match="expected HOST:PORT of each") as caught:
             Source.model_validate({"topic": "fish", "brokers": broker})
         assert "secret" not in caught.value.errors()[0]["msg"]
 
