@@ -13,7 +13,7 @@ from training.ingest import Snapshot
 from training.record import identity, readable
 from training.registry import Registry, Version
 from training.registry.description import MARK
-from training.steps.workspace import code_versions
+from training.steps.code import code_versions
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,12 @@ class Origin:
     @classmethod
     def of(cls, config: Config, snapshot: Snapshot) -> "Origin":
         """Return what is made of a snapshot by a configuration and this code."""
+        configuration = config.as_json()
         return cls(
             {
                 "snapshot": {"source": snapshot.source, "sha256": snapshot.sha256, "bytes": snapshot.bytes},
-                "configuration": config.as_json(),
-                "code": code_versions(),
+                "configuration": configuration,
+                "code": code_versions(configuration),
             }
         )
 

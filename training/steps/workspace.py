@@ -3,7 +3,6 @@
 import fcntl
 import json
 import logging
-import platform
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,15 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import sklearn
-
-from model import __version__
 from training.config import Config
 from training.errors import TrainingError
-from training.imports import own_code
 from training.ingest import Snapshot
 from training.record import digest_of, directory_made_whole, identity, readable
 from training.registry import Registry
+from training.steps.code import code_versions
 from training.steps.step import Job, Step
 
 RECORD: Final = "step.json"
@@ -100,25 +96,15 @@ class Workspace:
         return self._directory / step.name / self.key(step)
 
     def _ingredients(self, step: Step) -> dict[str, Any]:
+        settings = step.decided_by(self._configuration)
         return {
             "step": step.name,
-            "configuration": step.decided_by(self._configuration),
+            "configuration": settings,
             "needs": {needed.name: self.key(needed) for needed in step.needs},
             "snapshot": {"sha256": self._snapshot.sha256, "format": self._snapshot.format},
-            "code": code_versions(),
+            "code": code_versions(settings),
             **self._besides.get(step.name, {}),
         }
-
-
-def code_versions() -> dict[str, str]:
-    """Return what of the code decides a result, a scikit-learn that another server could not load included."""
-    code = own_code()
-    return {
-        "sklearn-kserve": __version__,
-        "scikit-learn": sklearn.__version__,
-        "python": ".".join(platform.python_version_tuple()[:2]),
-        **({} if code is None else {"code_dir": code}),
-    }
 
 
 @contextmanager

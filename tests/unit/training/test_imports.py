@@ -16,7 +16,7 @@ from training import imports
 from training.cli import main
 from training.errors import ConfigurationError
 from training.imports import admit, own_code, resolve
-from training.steps.workspace import code_versions
+from training.steps.code import code_versions
 
 HALVES = """
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -121,6 +121,6 @@ def test_a_transformer_of_the_users_own_is_trained_and_served(project: Project, 
 
 
 def test_other_code_makes_other_steps(code: Path) -> None:
-    assert "code_dir" not in code_versions()
+    assert "code_dir" not in code_versions({})
     admit(code)
-    assert code_versions()["code_dir"] == own_code()
+    assert code_versions({})["code_dir"] == own_code()

@@ -1,4 +1,3 @@
-import hashlib
 import json
 import logging
 from collections.abc import Callable
@@ -6,40 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.training.steps.kitchen import Kitchen, workspace
 from training.config import Config
-from training.config.source import Format
 from training.errors import TrainingError
-from training.ingest import Part, Snapshot
-from training.steps import STEPS, Job, Step, Workspace
+from training.steps import STEPS, Job, Step
 from training.steps.workspace import RECORD, locked
 
 Make = Callable[..., Config]
 
 
-class Kitchen:
-    """Two steps that count how often they are done."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-        self.first = Step("first", (), ("target",), self._make("first"))
-        self.second = Step("second", (self.first,), ("floor",), self._make("second"))
-
-    def _make(self, name: str) -> Callable[[Job], None]:
-        def make(job: Job) -> None:
-            self.done.append(name)
-            (job.output / "file").write_text(f"{name} of {sorted(job.inputs)}")
-
-        return make
-
-
 @pytest.fixture
 def kitchen() -> Kitchen:
     return Kitchen()
-
-
-def workspace(directory: Path, config: Config, content: bytes = b"") -> Workspace:
-    part = Part(directory / "fruit.csv", "fruit.csv", hashlib.sha256(content).hexdigest(), len(content))
-    return Workspace(directory, config, Snapshot("fruit.csv", Format.CSV, (part,), "2026-01-01T00:00:00+00:00"))
 
 
 def test_a_step_is_done_once_and_what_it_needs_before_it(tmp_path: Path, config: Make, kitchen: Kitchen) -> None:
