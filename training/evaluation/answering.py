@@ -10,7 +10,13 @@ from training.errors import ConfigurationError
 from training.metrics import Answers, Values
 
 
-def answers_of(estimator: Any, X: pd.DataFrame, y: "pd.Series[Any]", positive: Label | None = None) -> Answers:
+def answers_of(
+    estimator: Any,
+    X: pd.DataFrame,
+    y: "pd.Series[Any]",
+    positive: Label | None = None,
+    groups: "pd.Series[Any] | None" = None,
+) -> Answers:
     """
     Let an estimator answer rows.
 
@@ -22,6 +28,8 @@ def answers_of(estimator: Any, X: pd.DataFrame, y: "pd.Series[Any]", positive: L
         What is expected.
     positive : label, optional
         Of two classes, the one that is looked for.
+    groups : Series of shape (n_samples,), optional
+        By which rows are held together.
 
     Raises
     ------
@@ -36,6 +44,7 @@ def answers_of(estimator: Any, X: pd.DataFrame, y: "pd.Series[Any]", positive: L
         classes=classes,
         probabilities=np.asarray(estimator.predict_proba(X)) if probable else None,
         positive=None if positive is None else label_called(positive, classes, "evaluation.positive"),
+        groups=None if groups is None else pd.factorize(groups)[0],
     )
 
 

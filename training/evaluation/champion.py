@@ -61,24 +61,28 @@ def check_champion(
     try:
         theirs = _answers(_loaded(champion), candidate)
         _check_defined(choice.metric, candidate.answers, theirs)
+        _check_drawn(candidate.answers)
     except _Incomparable as error:
         sentence = f"it can't be held against the champion, version {champion.version}: {error}"
         passed = choice.incomparable == "accept"
         return Check(name=_NAME, passed=passed, sentence=sentence, figures={"version": champion.version})
     compared = compare(candidate.answers, theirs, choice, intervals)
-    return _verdict(compared, choice, champion, len(theirs))
+    return _verdict(compared, choice, champion, candidate.answers)
 
 
-def _verdict(compared: Comparison, choice: NonInferiority, champion: Champion, rows: int) -> Check:
+def _verdict(compared: Comparison, choice: NonInferiority, champion: Champion, answers: Answers) -> Check:
+    rows, groups = len(answers), None if answers.groups is None else answers.independent
     passed = compared.bound > -choice.margin
     sentence = (
         f"{choice.metric} is {compared.candidate:.4g}, of the champion, version {champion.version}, "
         f"{compared.champion:.4g}; at {choice.confidence:.4g} confidence it is worse by no more than "
-        f"{max(0.0, -compared.bound):.4g} on {rows} rows, expected less than {choice.margin:g}"
+        f"{max(0.0, -compared.bound):.4g} on {rows} rows{'' if groups is None else f' of {groups} groups'}, "
+        f"expected less than {choice.margin:g}"
     )
     figures = {"metric": choice.metric, "candidate": compared.candidate, "champion": compared.champion}
     figures |= {"advantage": compared.advantage, "bound": compared.bound, "margin": choice.margin}
     figures |= {"confidence": choice.confidence, "version": champion.version, "rows": rows}
+    figures |= {} if groups is None else {"groups": groups}
     return Check(name=_NAME, passed=passed, sentence=sentence, figures=figures)
 
 
@@ -127,3 +131,8 @@ def _predicted(signature: Signature) -> str:
 def _check_defined(metric: str, *both: Answers) -> None:
     if any(math.isnan(METRICS[metric].score(answers)) for answers in both):
         raise _Incomparable(f"{metric} is not defined of both on these {len(both[0])} rows")
+
+
+def _check_drawn(answers: Answers) -> None:
+    if answers.groups is not None and answers.independent == 1:
+        raise _Incomparable(f"the {len(answers)} test rows are of one group, which shows nothing of others")

@@ -6,7 +6,7 @@ at the confidence asked for is the bound that the margin is held against. A metr
 and where few of them tell the models apart, resamples of them say too much: if none does, every difference is 0,
 however few the rows are. So each resample is given rows against the candidate as well, one on average, that the champion
 has right and the candidate has not, of whichever class tells most. Then n rows without a difference show no more than they
-can, 3 / n at a confidence of 95 %.
+can, 3 / n at a confidence of 95 %. Where rows are held together by groups, all of this is said of groups instead.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ import numpy as np
 
 from training.config.evaluation import Intervals, NonInferiority
 from training.evaluation.record import Part
-from training.evaluation.resampling import draws, resamples_of, weights_of
+from training.evaluation.resampling import draws
 from training.metrics import METRICS, Answers, Metric, Values, Weights, measure
 
 
@@ -46,7 +46,7 @@ def compare(candidate: Answers, champion: Answers, choice: NonInferiority, inter
     Parameters
     ----------
     candidate, champion : Answers
-        Of the same rows, and to the same labels.
+        Of the same rows, and to the same labels; the groups are the candidate's.
     choice : NonInferiority
     intervals : Intervals
         How often rows are drawn.
@@ -60,10 +60,9 @@ def compare(candidate: Answers, champion: Answers, choice: NonInferiority, inter
     sign = 1.0 if metric.higher_is_better else -1.0
     values = [metric.score(answers) for answers in (candidate, champion)]
     advantages = _label_advantages if metric.counts_labels else _advantages
-    rows = len(candidate)
     chunks = [
-        sign * advantages(metric, candidate, champion, weights_of(drawn, rows), seed)
-        for seed, drawn in enumerate(draws(rows, resamples_of(rows, intervals), intervals.seed), start=intervals.seed)
+        sign * advantages(metric, candidate, champion, weights, seed)
+        for seed, weights in enumerate(draws(candidate, intervals), start=intervals.seed)
     ]
     drawn_advantages = np.concatenate(chunks, axis=-1)
     bounds = np.nanquantile(drawn_advantages, 1 - choice.confidence, axis=-1)
@@ -80,9 +79,9 @@ def _advantages(metric: Metric, candidate: Answers, champion: Answers, weights: 
 
 
 def _label_advantages(metric: Metric, candidate: Answers, champion: Answers, weights: Weights, seed: int) -> Values:
-    """Return the differences for rows against the candidate of each class, shape (n_classes, n_resamples)."""
+    """Return the differences for rows, or groups, against the candidate of each class, (n_classes, n_resamples)."""
     better, worse = metric.summary(champion)(weights), metric.summary(candidate)(weights)
-    added = np.random.default_rng([seed, 1]).poisson(1.0, len(weights)).astype(float)
+    added = np.random.default_rng([seed, 1]).poisson(1.0, len(weights)) * len(candidate) / candidate.independent
     return np.stack(
         [
             metric.of(worse + against, candidate) - metric.of(better + in_favour, champion)

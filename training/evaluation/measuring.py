@@ -52,6 +52,7 @@ def evaluate(answers: Answers, columns: pd.DataFrame, config: Config) -> Evaluat
         intervals=intervals(list(metrics), answers, choice.intervals),
         confidence=choice.intervals.confidence,
         resamples=resamples_of(len(answers), choice.intervals),
+        groups=None if answers.groups is None else answers.independent,
         slices=tuple(sliced(name, answers, columns, list(metrics), choice) for name in choice.slices.columns),
         **(_of_classes(answers) if config.task is Task.CLASSIFICATION else _of_numbers(answers)),
     )

@@ -189,6 +189,8 @@ class Evaluation(Measured):
         Of every interval.
     resamples : int
         That the intervals of all rows are read from.
+    groups : int or None
+        That are drawn, each with all of its rows; None where rows are.
     slices : tuple of Sliced
     calibration : Calibration or None
     confusion : Confusion or None
@@ -204,6 +206,7 @@ class Evaluation(Measured):
     target: str
     confidence: Annotated[float, Field(gt=0, lt=1)]
     resamples: int
+    groups: int | None = None
     slices: tuple[Sliced, ...] = ()
     calibration: Calibration | None = None
     confusion: Confusion | None = None

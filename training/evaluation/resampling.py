@@ -24,32 +24,38 @@ def resamples_of(rows: int, choice: Intervals) -> int:
     return choice.resamples or int(min(_USUAL, max(_LEAST, _WORK / max(rows, 1))))
 
 
-def draws(rows: int, resamples: int, seed: int, *, pool: int | None = None) -> Iterator[Values]:
+def draws(answers: Answers, choice: Intervals) -> Iterator[Weights]:
     """
-    Draw rows with replacement.
+    Draw rows with replacement: as many as there are, or of groups as many as there are, each with all of its rows.
 
     Parameters
     ----------
-    rows, resamples, seed : int
-    pool : int, optional
-        Rows that are drawn from, by default as many as are drawn.
+    answers : Answers
+    choice : Intervals
 
     Yields
     ------
-    drawn : ndarray of int, shape (n_resamples, rows)
-        Positions, some resamples at a time.
+    weights : ndarray of float64, shape (n_resamples, n_samples)
+        How often each row was drawn, some resamples at a time.
+
+    References
+    ----------
+    Davison and Hinkley, Bootstrap Methods and their Application, section 3.8, for the groups.
     """
-    generator = np.random.default_rng(seed)
+    rows, resamples = len(answers), resamples_of(len(answers), choice)
+    of = None if answers.groups is None else np.unique(answers.groups, return_inverse=True)[1]
+    generator = np.random.default_rng(choice.seed)
     at_once = max(1, _CHUNK // max(rows, 1))
     for start in range(0, resamples, at_once):
-        yield generator.integers(0, pool or rows, size=(min(at_once, resamples - start), rows))
+        times = _times(generator, min(at_once, resamples - start), answers.independent)
+        yield times if of is None else times[:, of]
 
 
-def weights_of(drawn: Values, pool: int) -> Weights:
-    """Return how often each of ``pool`` rows was drawn, shape (n_resamples, pool)."""
-    offsets = np.arange(len(drawn))[:, None] * pool
-    counts = np.bincount((drawn + offsets).ravel(), minlength=len(drawn) * pool)
-    return counts.reshape(len(drawn), pool).astype(float)
+def _times(generator: np.random.Generator, resamples: int, size: int) -> Weights:
+    """Return how often each of some things is drawn, shape (n_resamples, size)."""
+    drawn = generator.integers(0, size, size=(resamples, size))
+    counts = np.bincount((drawn + np.arange(resamples)[:, None] * size).ravel(), minlength=resamples * size)
+    return counts.reshape(resamples, size).astype(float)
 
 
 def intervals(names: Sequence[str], answers: Answers, choice: Intervals) -> dict[str, Interval]:
@@ -75,10 +81,7 @@ def intervals(names: Sequence[str], answers: Answers, choice: Intervals) -> dict
     """
     metrics = {name: METRICS[name] for name in names if METRICS[name].has_interval}
     measured = measure(metrics.values(), answers)
-    chunks = [
-        measured(weights_of(drawn, len(answers)))
-        for drawn in draws(len(answers), resamples_of(len(answers), choice), choice.seed)
-    ]
+    chunks = [measured(weights) for weights in draws(answers, choice)]
     found = {name: np.concatenate([chunk[metric] for chunk in chunks]) for name, metric in metrics.items()}
     return {name: interval for name, values in found.items() if (interval := _interval(values, choice.confidence))}
 

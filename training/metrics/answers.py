@@ -24,6 +24,8 @@ class Answers:
         Of a classifier that has ``predict_proba``.
     positive : label, optional
         Of two classes, the one that is looked for; by default the last.
+    groups : ndarray of int, shape (n_samples,), or None
+        Rows of one group, such as those of one customer, are not independent of each other; None where all rows are.
     """
 
     expected: Values
@@ -31,14 +33,26 @@ class Answers:
     classes: Values | None = None
     probabilities: Values | None = None
     positive: Any = None
+    groups: Values | None = None
 
     def __len__(self) -> int:
         return len(self.expected)
 
     def at(self, rows: Values) -> "Answers":
         """Return the answers to some of the rows, given by their positions or by a mask."""
-        probabilities = None if self.probabilities is None else self.probabilities[rows]
-        return replace(self, expected=self.expected[rows], predicted=self.predicted[rows], probabilities=probabilities)
+        probabilities, groups = (None if each is None else each[rows] for each in (self.probabilities, self.groups))
+        return replace(
+            self,
+            expected=self.expected[rows],
+            predicted=self.predicted[rows],
+            probabilities=probabilities,
+            groups=groups,
+        )
+
+    @cached_property
+    def independent(self) -> int:
+        """How many groups there are, or rows where each stands for itself."""
+        return len(self) if self.groups is None else len(np.unique(self.groups))
 
     @cached_property
     def labels(self) -> Values:

@@ -25,7 +25,8 @@ def _make(job: Job) -> None:
     parts = read_parts(job.inputs["fit"], rows)
     columns = parts.X_test.join(rows.aside.drop(columns=[*rows.X], errors="ignore"))
     fitted = read_fitted(job.inputs["fit"])
-    answers = answers_of(fitted, parts.X_test, parts.y_test, config.evaluation.positive)
+    groups = None if config.split.group is None else columns[config.split.group]
+    answers = answers_of(fitted, parts.X_test, parts.y_test, config.evaluation.positive, groups)
     evaluation = evaluate(answers, columns, config)
     log.info("measured on %d rows", evaluation.rows)
     candidate = Candidate(fitted, parts.X_train, parts.X_test, parts.y_test, columns, answers)

@@ -372,6 +372,17 @@ def test_rows_are_sliced_by_a_column_that_the_model_is_not_given(project: Projec
     assert {each["value"] for each in colours["slices"]} | colours["small"].keys() == {"green", "red", "yellow"}
 
 
+def test_rows_that_are_held_together_are_drawn_together(project: Project) -> None:
+    owners = (f"{100 * (i % 2) + i},owner {i // 5},{'pear' if i % 2 else 'apple'}" for i in range(60))
+    project.write_data("\n".join(["weight,owner,kind", *owners, ""]))
+    project.write_config(split={"group": "owner"}, drop=["owner"])
+    assert project.train().code == 0
+    version = project.root / "fruit" / "1"
+    evaluation = json.loads((version / "evaluation.json").read_bytes())
+    assert evaluation["groups"] == evaluation["rows"] / 5
+    assert f"draws of their {evaluation['groups']} groups, whole, with" in (version / "card.html").read_text()
+
+
 def test_another_slice_fits_nothing_again(project: Project) -> None:
     project.train()
     project.write_config(evaluation={"slices": {"columns": ["colour"], "min_rows": 1}})

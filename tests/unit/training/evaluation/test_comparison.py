@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -40,6 +42,39 @@ def test_a_model_that_is_just_too_bad_by_its_errors_is_seldom_accepted() -> None
         truth = np.zeros(200)
         passed += accepted(Answers(truth, candidate), Answers(truth, champion), "mae", 0.1)
     assert stats.binomtest(passed, 200, 0.05, alternative="greater").pvalue > 0.001
+
+
+class TestGroups:
+    """Rows that are held together: a hundred groups of five."""
+
+    of = np.repeat(np.arange(100), 5)
+
+    def test_a_model_that_is_just_too_bad_by_its_errors_is_seldom_accepted(self) -> None:
+        generator, passed = np.random.default_rng(0), {True: 0, False: 0}
+        truth = np.zeros(500)
+        for _ in range(200):
+            champion, noise = generator.exponential(size=500), generator.exponential(size=100)[self.of]
+            for grouped in passed:
+                candidate = Answers(truth, champion + 0.1 * noise, groups=self.of if grouped else None)
+                passed[grouped] += accepted(candidate, Answers(truth, champion), "mae", 0.1)
+        assert stats.binomtest(passed[True], 200, 0.05, alternative="greater").pvalue > 0.001
+        assert stats.binomtest(passed[False], 200, 0.05, alternative="greater").pvalue < 1e-6
+
+    def test_a_model_that_is_just_too_bad_by_its_labels_is_seldom_accepted(self) -> None:
+        generator, passed = np.random.default_rng(1), 0
+        for _ in range(200):
+            champion = generator.random(100) < 0.9
+            lost, won = generator.random(100) < 0.12 / 0.9, generator.random(100) < 0.02 / 0.1
+            candidate = np.where(champion, ~lost, won)  # worse by 0.1, in whole groups
+            ours, theirs = (labelled(right[self.of]) for right in (candidate, champion))
+            passed += accepted(replace(ours, groups=self.of), theirs, "accuracy", 0.1)
+        assert stats.binomtest(passed, 200, 0.05, alternative="greater").pvalue > 0.01
+
+    def test_without_a_difference_show_as_much_as_so_many_rows_would(self) -> None:
+        right = labelled(np.ones(500, dtype=bool))
+        assert accepted(right, right, "accuracy", 0.02)
+        assert not accepted(replace(right, groups=self.of), right, "accuracy", 0.02)
+        assert accepted(replace(right, groups=self.of), right, "accuracy", 0.04)
 
 
 def test_an_equal_model_is_accepted_where_the_rows_can_tell() -> None:

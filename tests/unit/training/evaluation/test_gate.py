@@ -30,10 +30,16 @@ def fitted(columns: list[str], y: "pd.Series[Any]" = Y, model: Any = None) -> An
 
 
 def decided(
-    config: Config, columns: list[str], champion: Champion | None = None, y: "pd.Series[Any]" = Y, model: Any = None
+    config: Config,
+    columns: list[str],
+    champion: Champion | None = None,
+    y: "pd.Series[Any]" = Y,
+    model: Any = None,
+    *,
+    groups: "pd.Series[Any] | None" = None,
 ) -> Decision:
     estimator, rows = fitted(columns, y, model), X[columns].iloc[TEST]
-    answers = answers_of(estimator, rows, y.iloc[TEST])
+    answers = answers_of(estimator, rows, y.iloc[TEST], groups=groups)
     candidate = Candidate(estimator, X[columns].iloc[TRAIN], rows, y.iloc[TEST], rows, answers)
     return decide(candidate, evaluate(answers, rows, config), config, champion=champion, digests={"data": "0" * 64})
 
@@ -108,6 +114,22 @@ def test_a_champion_of_other_columns_is_said(
     assert decision.accepted == (incomparable == "accept")
     (check,) = decision.checks
     assert check.sentence == f"it can't be held against the champion, version 1: {sentence}"
+
+
+def test_rows_of_few_groups_show_less(config: MakeConfig, champion: Champion) -> None:
+    choice = config(evaluation={"non_inferiority": NOT_WORSE})
+    assert decided(choice, ["a", "b", "c"], champion).accepted
+    customers = pd.Series([f"customer {i % 40}" for i in range(400)])
+    decision = decided(choice, ["a", "b", "c"], champion, groups=customers)
+    assert not decision.accepted
+    assert decision.reasons[0].endswith("on 400 rows of 40 groups, expected less than 0.02")
+    assert decision.checks[0].figures["groups"] == 40
+
+
+def test_rows_of_one_group_show_nothing(config: MakeConfig, champion: Champion) -> None:
+    choice = config(evaluation={"non_inferiority": NOT_WORSE})
+    decision = decided(choice, ["a", "b", "c"], champion, groups=pd.Series(["the one"] * 400))
+    assert decision.reasons[0].endswith("the 400 test rows are of one group, which shows nothing of others")
 
 
 def test_a_champion_of_another_type_of_column_is_said(

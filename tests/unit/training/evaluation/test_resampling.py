@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from training.config.evaluation import Intervals
-from training.evaluation.resampling import draws, intervals, resamples_of, weights_of
+from training.evaluation.resampling import draws, intervals, resamples_of
 from training.metrics import Answers
 
 N = 300
@@ -82,7 +83,7 @@ def test_a_maximum_has_no_interval() -> None:
 
 
 def test_rows_are_drawn_as_often_as_there_are_rows() -> None:
-    chunks = [weights_of(drawn, 700) for drawn in draws(700, 2000, 0)]
+    chunks = list(draws(Answers(np.zeros(700), np.zeros(700)), Intervals(resamples=2000)))
     assert len(chunks) > 1
     weights = np.concatenate(chunks)
     assert weights.shape == (2000, 700)
@@ -90,6 +91,65 @@ def test_rows_are_drawn_as_often_as_there_are_rows() -> None:
     # How often a row is drawn has, over all resamples, a mean and a variance of about 1.
     assert weights.mean() == 1
     assert weights.var() == pytest.approx(1, abs=0.01)
+
+
+class TestGroups:
+    """Rows that are held together, such as those of one customer."""
+
+    @staticmethod
+    def alike(seed: int, groups: int = 50, size: int = 8) -> Answers:
+        """Residuals that are half the group's: each is standard normal."""
+        generator = np.random.default_rng(seed)
+        of = np.repeat(np.arange(groups), size)
+        residuals = (generator.normal(size=groups)[of] + generator.normal(size=groups * size)) / np.sqrt(2)
+        return Answers(residuals, np.zeros(len(of)), groups=of)
+
+    def test_are_drawn_whole_and_as_often_as_there_are_groups(self) -> None:
+        of = np.array([3, 1, 1, 7, 3, 3])
+        (weights,) = draws(Answers(np.zeros(6), np.zeros(6), groups=of), Intervals(resamples=500))
+        assert weights.shape == (500, 6)
+        assert (weights[:, of == 3] == weights[:, [0]]).all()
+        assert (weights[:, 1] == weights[:, 2]).all()
+        assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()
+
+    def test_of_very_many_rows_are_drawn_some_resamples_at_a_time(self) -> None:
+        of = np.arange(4000) % 2
+        sizes = [len(weights) for weights in draws(Answers(of, of, groups=of), Intervals(resamples=600))]
+        assert sizes == [250, 250, 100]
+
+    def test_have_the_interval_of_whole_groups_put_together_by_hand(self) -> None:
+        answers = self.alike(0, groups=30)
+        found = intervals(["rmse"], answers, Intervals(resamples=4000))["rmse"]
+        generator = np.random.default_rng(1)
+        groups = [answers.expected[answers.groups == group] for group in range(30)]
+        peers = [
+            sk.root_mean_squared_error(rows, np.zeros(len(rows)))
+            for rows in (np.concatenate([groups[i] for i in generator.integers(0, 30, 30)]) for _ in range(1000))
+        ]
+        low, high = np.quantile(peers, [0.025, 0.975])
+        assert found.low == pytest.approx(low, abs=0.15 * (high - low))
+        assert found.high == pytest.approx(high, abs=0.15 * (high - low))
+
+    def test_hold_the_truth_about_as_often_as_they_say_where_rows_do_not(self) -> None:
+        truth, choice = np.sqrt(2 / np.pi), Intervals(resamples=200)
+        held = {True: 0, False: 0}
+        for seed in range(200):
+            answers = self.alike(seed)
+            for grouped in held:
+                of = answers if grouped else replace(answers, groups=None)
+                interval = intervals(["mae"], of, choice)["mae"]
+                held[grouped] += interval.low <= truth <= interval.high
+        assert 0.88 < held[True] / 200 <= 0.98
+        assert held[False] / 200 < 0.8
+
+    def test_of_one_group_there_is_no_interval(self) -> None:
+        assert intervals(["mae"], self.alike(0, groups=1, size=50), Intervals()) == {}
+
+    def test_of_a_slice_are_those_that_have_rows_in_it(self) -> None:
+        answers = self.alike(0, groups=10)
+        assert answers.independent == 10
+        assert answers.at(np.arange(80) < 20).independent == 3
+        assert replace(answers, groups=None).at(np.arange(80) < 20).independent == 20
 
 
 @pytest.mark.parametrize(
