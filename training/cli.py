@@ -15,7 +15,7 @@ from training import registrar
 from training.config import load_config
 from training.config.backend import Backend
 from training.config.retrain import Drift
-from training.errors import TrainingError
+from training.errors import Refused, TrainingError
 from training.imports import admit
 from training.outcome import Outcome, measured
 from training.run import Run
@@ -23,6 +23,8 @@ from training.steps import EVALUATE, FIT, VALIDATE
 from training.steps.evaluate import read_decision, read_evaluation
 
 PROGRAM: Final = "sklearn-kserve-train"
+REFUSED: Final = 3
+"""Exit code of a training that the gate refuses: who tries again at once finds that it is not tried twice."""
 
 _Does: TypeAlias = Callable[[argparse.Namespace], tuple[str, int]]
 """What a command does: what is said of it, and the exit code."""
@@ -42,13 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     code : int
-        0 done or nothing to do, unless ``--idle_code`` says another for that; 1 refused or failed. Wrong usage exits
-        with 2.
+        0 done or nothing to do, unless ``--idle_code`` says another for that; 1 failed; 3 refused by the gate, as it would
+        be again. Wrong usage exits with 2.
     """
     arguments = _parser().parse_args(argv)
     with _progress():
         try:
             said, code = arguments.does(arguments)
+        except Refused as error:
+            return _failed(str(error), REFUSED)
         except (TrainingError, ArtifactError) as error:
             return _failed(str(error))
         except OSError as error:  # such as a disk that is full
@@ -264,9 +268,9 @@ def _progress() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _failed(sentence: str) -> int:
+def _failed(sentence: str, code: int = 1) -> int:
     print(f"{PROGRAM}: {sentence}", file=sys.stderr)  # noqa: T201 -- standard error is where a command complains
-    return 1
+    return code
 
 
 def _summary(outcome: Outcome, run: Run) -> str:

@@ -8,7 +8,7 @@ What stops a training run, one tree.
     ├── DataError               the data do not fit the configuration
     ├── FitError                the estimator refuses the data
     ├── BackendError            the cluster that was to fit it can't be used
-    ├── Refused                 the model was trained, and is not good enough to be published
+    ├── Refused                 the model was trained, and is not good enough to be published: exit code 3
     ├── RegistryError           the registry can't be read or written, or does not hold what was asked for
     └── Unanswered              who was asked about drift does not answer, or cannot tell
 

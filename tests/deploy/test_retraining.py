@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from tests.deploy.matrix import put
-from tests.deploy.rendering import ROOT, container, objects, of_kind, values_of
-from training.cli import _parser
+from tests.deploy.rendering import ROOT, container, files, objects, of_kind, values_of
+from training.cli import REFUSED, _parser
 from training.config import load_config
 
 BOTH = ("retraining", "retraining-bucket")
@@ -64,6 +64,13 @@ def test_without_a_claim_the_work_is_where_may_be_written() -> None:
     (training,) = found["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert "--work=/tmp/work" in training["args"]
     assert [each["mountPath"] for each in training["volumeMounts"]] == [TMP, "/etc/sklearn-kserve/training"]
+
+
+def test_the_notes_say_how_to_start_a_run_by_hand() -> None:
+    assert (
+        f"create job --from=cronjob/{job()['metadata']['name']} by-hand" in files(values_of("retraining"))["NOTES.txt"]
+    )
+    assert "cronjob" not in files()["NOTES.txt"]
 
 
 def test_the_image_has_a_target_that_runs_it() -> None:
@@ -135,6 +142,21 @@ def test_runs_do_not_overlap_and_end() -> None:
     assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 3600
     assert (spec["successfulJobsHistoryLimit"], spec["failedJobsHistoryLimit"]) == (1, 3)
     assert pod()["restartPolicy"] == "Never"
+
+
+def test_a_refusal_fails_the_job_at_once_and_a_drained_node_does_not() -> None:
+    spec = job()["spec"]["jobTemplate"]["spec"]
+    refused, drained = spec["podFailurePolicy"]["rules"]
+    assert refused["action"] == "FailJob"
+    assert refused["onExitCodes"] == {
+        "containerName": pod()["containers"][0]["name"],
+        "operator": "In",
+        "values": [REFUSED],
+    }
+    assert (drained["action"], drained["onPodConditions"]) == (
+        "Ignore",
+        [{"type": "DisruptionTarget", "status": "True"}],
+    )
 
 
 def test_nothing_calls_the_job_and_it_calls_dns_alone() -> None:

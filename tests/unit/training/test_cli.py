@@ -71,7 +71,6 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
             {"estimator": {"class": "sklearn.svm.SVC", "parameters": {"C": -1}}},
             "SVC cannot be fitted: The 'C' parameter of SVC must be a float in the range (0.0, inf]. Got -1 instead.",
         ),
-        (None, {"floor": {"log_loss": 1e-9}}, "fruit is not published: log_loss is"),
     ],
 )
 def test_a_failure_is_one_sentence(project: Project, data: Any, changes: dict[str, Any], sentence: str) -> None:
@@ -83,6 +82,14 @@ def test_a_failure_is_one_sentence(project: Project, data: Any, changes: dict[st
     prefix = "sklearn-kserve-train: "
     assert result.sentence.startswith(prefix)
     assert result.sentence.removeprefix(prefix).removeprefix(f"{project.directory}/").startswith(sentence)
+
+
+def test_a_refusal_has_an_exit_code_of_its_own(project: Project) -> None:
+    """By which a job knows that trying again changes nothing."""
+    project.write_config(floor={"log_loss": 1e-9})
+    result = project.train()
+    assert (result.code, result.out, project.versions()) == (3, "", [])
+    assert result.sentence.startswith("sklearn-kserve-train: fruit is not published: log_loss is")
 
 
 def test_a_root_that_cannot_be_written_is_named(project: Project) -> None:

@@ -194,7 +194,7 @@ class TestGcOfWork:
         project.write_data(
             "weight,colour,kind\n" + "".join(f"{i},red,{'pear' if i % 3 else 'apple'}\n" for i in range(60))
         )
-        assert project.train().code == 1
+        assert project.train().code == 3
         before = self.count(work)
         assert before[0] == 3
         self.gc(project)

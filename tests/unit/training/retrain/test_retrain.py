@@ -184,7 +184,7 @@ def test_a_training_that_was_refused_counts_for_the_interval(trained: Project, m
         os.utime(path, (time.time() - 80_000,) * 2)
     settings: dict[str, Any] = {"floor": {"log_loss": 1e-9}}
     trained.write_config(**settings)
-    assert again(trained).code == 1
+    assert again(trained).code == 3
     trained.write_config(**settings, retrain={"min_interval_hours": 1})
     trained.write_data(MORE)
     assert "the last training was 0.0 hours ago" in again(trained).out
@@ -313,7 +313,7 @@ def test_what_an_unanswered_question_means_is_configured(
 def test_what_the_gate_refuses_is_not_promoted_and_not_tried_again(trained: Project) -> None:
     trained.write_config(floor={"log_loss": 1e-9})
     result = again(trained)
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (3, "")
     assert re.search(r"fruit is not published: log_loss is ", result.sentence)
     assert (trained.versions(), champion(trained)) == (["1"], "1")
     assert record(trained)["failed"] == result.sentence.removeprefix("sklearn-kserve-train: ")
