@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import grpc
 import httpx
@@ -20,13 +20,14 @@ Protocol = Literal["rest", "grpc"]
 PROTOCOLS: Final[tuple[Protocol, ...]] = ("rest", "grpc")
 _CONNECTIONS: Final = 4
 _TIMEOUT_SECONDS: Final = 10
+_DATATYPES: Final = {float: "FP64", str: "BYTES"}
 _METHOD: Final = "/inference.GRPCInferenceService/ModelInfer"
 
 
 @dataclass(frozen=True)
 class Caller:
     """
-    Asks a model of one number for its answer to 1, as its clients do.
+    Asks a model of one number for its answer to 1, as its clients do; who asks for something else says what.
 
     Parameters
     ----------
@@ -42,9 +43,20 @@ class Caller:
     model: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def row(self) -> Mapping[str, float | str]:
+        """Return what is asked about, by column."""
+        return {"input-0": 1.0}
+
+    def told(self, value: Any, version: str) -> str:
+        """Return what an answer tells: its number."""
+        return str(round(value))
+
     def rest(self, client: httpx.Client) -> str:
-        """Ask over REST; the answer's number, or the status and text of an error."""
-        inputs = [{"name": "input-0", "shape": [1, 1], "datatype": "FP64", "data": [1.0]}]
+        """Ask over REST; what the answer tells, or the status and text of an error."""
+        inputs = [
+            {"name": name, "shape": [1, 1], "datatype": _DATATYPES[type(value)], "data": [value]}
+            for name, value in self.row().items()
+        ]
         try:
             answer = client.post(
                 f"http://{self.cluster.gateway}/v2/models/{self.model}/infer",
@@ -55,19 +67,24 @@ class Caller:
             return repr(error)
         if answer.status_code != httpx.codes.OK:
             return f"{answer.status_code} {answer.text}"
-        return str(round(answer.json()["outputs"][0]["data"][0]))
+        return self.told(answer.json()["outputs"][0]["data"][0], answer.json()["model_version"])
 
     def grpc(self, channel: grpc.Channel) -> str:
-        """Ask over gRPC; the answer's number, or the status and text of an error."""
+        """Ask over gRPC; what the answer tells, or the status and text of an error."""
         request = pb.ModelInferRequest(model_name=self.model)
-        tensor = request.inputs.add(name="input-0", datatype="FP64", shape=[1, 1])
-        tensor.contents.fp64_contents.append(1.0)
+        for name, value in self.row().items():
+            tensor = request.inputs.add(name=name, datatype=_DATATYPES[type(value)], shape=[1, 1])
+            if isinstance(value, str):
+                tensor.contents.bytes_contents.append(value.encode())
+            else:
+                tensor.contents.fp64_contents.append(value)
         invoke = channel.unary_unary(_METHOD, pb.ModelInferRequest.SerializeToString, pb.ModelInferResponse.FromString)
         try:
             answer = invoke(request, timeout=_TIMEOUT_SECONDS, metadata=tuple(self.headers.items()))
         except grpc.RpcError as error:
             return f"{error.code().name} {error.details()}"
-        return str(round(answer.outputs[0].contents.fp64_contents[0]))
+        contents = answer.outputs[0].contents
+        return self.told([*contents.fp64_contents, *contents.bytes_contents][0], answer.model_version)
 
     def connected(self, protocol: Protocol) -> tuple[Callable[[], str], Callable[[], None]]:
         """Open a connection; return what asks on it, and what closes it."""

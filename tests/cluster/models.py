@@ -39,18 +39,18 @@ def published(namespace: Namespace, name: str, versions: int = 2, *, slow: bool 
 
     A slow one takes some hundredths of a second for that. Afterwards ``pvc://models/<name>/<version>`` is an artifact.
     """
-    namespace.apply(_claim(namespace))
-    _run(namespace, f"publish-{name}", _PUBLISH, name, str(versions), "slow" if slow else "quick")
+    namespace.apply(claim())
+    run(namespace, f"publish-{name}", _PUBLISH, name, str(versions), "slow" if slow else "quick")
 
 
 def damaged(namespace: Namespace, name: str, version: int) -> None:
     """Add a version to a model that has been published, as it is when not all of it has arrived."""
-    _run(namespace, f"damage-{name}", _BREAK, name, "1", str(version))
+    run(namespace, f"damage-{name}", _BREAK, name, "1", str(version))
 
 
-def _run(namespace: Namespace, name: str, code: str, *args: str) -> None:
-    """Run Python in a pod of our image that has the claim at /models, to its end."""
-    runner = pod(name, server(), CLAIM)
+def run(namespace: Namespace, name: str, code: str, *args: str, at: str = CLAIM) -> None:
+    """Run Python in a pod of our image that has a claim at /models, to its end."""
+    runner = pod(name, server(), at)
     runner["spec"]["containers"][0]["command"] = ["python", "-c", code, *args]
     namespace.apply(runner)
     named = f"pod/{name}"
@@ -64,21 +64,22 @@ def _run(namespace: Namespace, name: str, code: str, *args: str) -> None:
     namespace.kubectl("delete", named)
 
 
-def _claim(namespace: Namespace) -> Object:
+def claim(name: str = CLAIM, mode: str = "ReadWriteOnce") -> Object:
+    """Return a volume claim."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": CLAIM},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}},
+        "metadata": {"name": name},
+        "spec": {"accessModes": [mode], "resources": {"requests": {"storage": "64Mi"}}},
     }
 
 
-def pod(name: str, image: str, claim: str = "") -> Object:
-    """Return a pod as Pod Security's `restricted` takes it; the claim, if there is to be one, is at /models."""
+def pod(name: str, image: str, at: str = "") -> Object:
+    """Return a pod as Pod Security's `restricted` takes it; a claim, if it is said at which, is at /models."""
     volumes: list[Object] = [{"name": "tmp", "emptyDir": {}}]
     mounts = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108
-    if claim:
-        volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": claim}})
+    if at:
+        volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": at}})
         mounts.append({"name": "models", "mountPath": "/models"})
     return {
         "apiVersion": "v1",
@@ -111,4 +112,4 @@ def pod(name: str, image: str, claim: str = "") -> Object:
     }
 
 
-__all__ = ["CLAIM", "damaged", "pod", "published"]
+__all__ = ["CLAIM", "claim", "damaged", "pod", "published", "run"]

@@ -32,15 +32,31 @@ _FROM_THE_MACHINE: Final = (Path("/etc/ssl/certs"), Path("/etc/pip.conf"))
 
 def server() -> str:
     """Return the name of our image, as the chart says it by default."""
+    return ":".join(_named())
+
+
+def training() -> str:
+    """Return the name that the image of the Dockerfile's target `training` has here; the chart says none."""
+    repository, tag = _named()
+    return f"{repository}-training:{tag}"
+
+
+def _named() -> tuple[str, str]:
+    """Return the repository and the tag of our image."""
     chart = ROOT / "helm" / "sklearn-kserve"
     values = yaml.safe_load((chart / "values.yaml").read_text())
-    return f"{values['image']['repository']}:{yaml.safe_load((chart / 'Chart.yaml').read_text())['appVersion']}"
+    return values["image"]["repository"], yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"]
 
 
 def start(node: Node) -> None:
     """Bring those that every pod needs, and our own."""
     bring(node, "pause", "proxyv2")
-    _bring(node, _build(node, server(), ROOT / "Dockerfile", ROOT))
+    bring_own(node, server())
+
+
+def bring_own(node: Node, name: str, target: str = "") -> None:
+    """Build an image from the repository's Dockerfile, its last stage or another, and import it; `start` has made the base."""
+    _bring(node, _build(node, name, ROOT / "Dockerfile", ROOT, target=target))
 
 
 def bring(node: Node, *names: str) -> None:
@@ -82,17 +98,18 @@ def _base(node: Node) -> str:
     return base
 
 
-def _build(node: Node, name: str, dockerfile: Path, context: Path, *args: str) -> Path:
+def _build(node: Node, name: str, dockerfile: Path, context: Path, *args: str, target: str = "") -> Path:
     mounts = [f"--volume={path}:{path}:ro" for path in _FROM_THE_MACHINE if path.exists()]
-    identity = node.write(f"images/{dockerfile.stem}.id", "")
+    stem = ".".join(filter(None, (dockerfile.stem.lower(), target)))
+    identity = node.write(f"images/{stem}.id", "")
     _buildah(
-        node, "build", "--isolation=chroot", "--pull-never", "--layers", *mounts, *args,
+        node, "build", "--isolation=chroot", "--pull-never", "--layers", f"--target={target}", *mounts, *args,
         f"--tag={name}", f"--iidfile={identity}", f"--file={dockerfile}", str(context),
     )  # fmt: skip
-    archive = CACHE / "images" / f"{dockerfile.stem.lower()}-{identity.read_text().removeprefix('sha256:')[:12]}.tar"
+    archive = CACHE / "images" / f"{stem}-{identity.read_text().removeprefix('sha256:')[:12]}.tar"
     if not archive.exists():
         archive.parent.mkdir(parents=True, exist_ok=True)
-        for old in archive.parent.glob(f"{dockerfile.stem.lower()}-*"):
+        for old in archive.parent.glob(f"{stem}-*"):
             old.unlink()
         _buildah(node, "push", "--quiet", identity.read_text(), f"docker-archive:{archive}.partial:{name}")
         Path(f"{archive}.partial").rename(archive)

@@ -28,6 +28,7 @@ from tests.cluster.harness import (
     requirements,
     scheduler,
     storage,
+    training,
 )
 from tests.cluster.harness.node import Failed, Node
 from tests.cluster.harness.objects import kubectl
@@ -55,6 +56,7 @@ EXTRAS: Final[dict[str, Part]] = {
     "metrics-server": metrics_server,
     "object-store": object_store,
     "prometheus": prometheus,
+    "training": training,
 }
 """Parts that some tests need, and say so."""
 _PROGRAMS: Final = ("kubernetes", "coredns", "kserve", "istio", "pause", "helm4")
