@@ -11,12 +11,15 @@ import pandas as pd
 EXACT: Final = 2**53
 """Whole numbers below it are as they were when they become float64."""
 
+TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
+"""Dtype of the texts of a file: made objects of, they would take most of the time of going through it."""
+
 _STRUCTURES: Final = (list, dict, set, tuple, np.ndarray)
 
 
 def plain(column: "pd.Series[Any]", missing: Sequence[str]) -> "pd.Series[Any]":
     """
-    Return a column in one of NumPy's dtypes, with NaN for whatever means a missing value.
+    Return a column in one of NumPy's dtypes, or of texts as Arrow holds them, with NaN for whatever means a missing value.
 
     Parameters
     ----------
@@ -25,15 +28,18 @@ def plain(column: "pd.Series[Any]", missing: Sequence[str]) -> "pd.Series[Any]":
     missing : sequence of str
         Texts that mean a missing value.
     """
-    column = _without_extension(column)
-    if column.dtype != object:
-        return column
+    if column.dtype != TEXT:
+        column = _without_extension(column)
+        if column.dtype != object:
+            return column
     gone = column.isna() | column.isin(list(missing))
     return column.where(~gone, np.nan) if gone.any() else column
 
 
 def only_texts(column: "pd.Series[Any]") -> bool:
     """Whether every cell is a text or missing."""
+    if column.dtype == TEXT:
+        return True
     return column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty")
 
 
@@ -72,9 +78,9 @@ def shown(cell: object) -> str:
 
 
 def as_texts(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return the text of each cell, NaN where it is missing."""
+    """Return the text of each cell as an object, NaN where it is missing."""
     if only_texts(column):
-        return column
+        return column.astype(object)
     texts = [shown(cell) if known else np.nan for cell, known in zip(column, column.notna(), strict=True)]
     return pd.Series(texts, index=column.index, name=column.name, dtype=object)
 

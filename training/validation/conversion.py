@@ -11,6 +11,7 @@ from model.signature.frames import dates as read_dates
 from training.columns import Kind
 from training.validation import units
 from training.validation.cells import as_texts, only_texts, sort_of
+from training.validation.numbers import numbers_in
 
 _TRUTH: Final = {"true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
 
@@ -59,24 +60,24 @@ def convert(column: "pd.Series[Any]", kind: Kind, unit: str | None = None) -> Co
 
 
 def _numbers(column: "pd.Series[Any]", unit: str | None) -> Converted:
-    values = pd.to_numeric(_without_others(column), errors="coerce").astype("float64")
+    values = numbers_in(column) if only_texts(column) else _coerced(column)
     if unit is not None:
         values = values.fillna(units.convert(column[values.isna() & column.notna()], unit))
     bad = column.notna() & ~np.isfinite(values)
     expected = "a finite number" if unit is None else f"a finite number, in {unit} or with a unit that fits it"
-    return Converted(values.mask(bad), bad, expected)
+    return Converted(values.mask(bad) if bad.any() else values, bad, expected)
 
 
-def _without_others(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Leave out what pandas would take for a number and is none, such as true."""
-    if column.dtype.kind in "iuf" or only_texts(column):
-        return column
-    cells = column.astype(object)
-    return cells.where(cells.map(lambda cell: sort_of(cell) in ("numbers", "texts")), np.nan)
+def _coerced(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return numbers of cells of any type, without what pandas would take for a number and is none, such as true."""
+    if column.dtype.kind not in "iuf":
+        cells = column.astype(object)
+        column = cells.where(cells.map(lambda cell: sort_of(cell) in ("numbers", "texts")), np.nan)
+    return pd.to_numeric(column, errors="coerce").astype("float64")
 
 
 def _booleans(column: "pd.Series[Any]") -> Converted:
-    values = as_texts(column).astype(object).str.lower().map(_TRUTH) if len(column) else column
+    values = as_texts(column).str.lower().map(_TRUTH) if len(column) else column
     bad = column.notna() & values.isna()
     return Converted(truths(values), bad, "true or false")
 
@@ -101,9 +102,10 @@ def _texts_but_dates(column: "pd.Series[Any]") -> "pd.Series[Any]":
 
 def _texts(column: "pd.Series[Any]") -> Converted:
     bad = pd.Series(data=False, index=column.index)
-    if not only_texts(column) and column.dtype == object:
+    if column.dtype == object and not only_texts(column):
         bad = column.map(sort_of) == "lists or objects"
-    return Converted(as_texts(column.mask(bad)), bad, "a single value")
+        column = column.mask(bad)
+    return Converted(as_texts(column), bad, "a single value")
 
 
 _CONVERSIONS: Final[Mapping[Kind, Callable[["pd.Series[Any]"], Converted]]] = {

@@ -1,6 +1,5 @@
 """The kinds of the columns that a configuration does not declare, told from all of their cells."""
 
-import re
 from typing import Any, Final
 
 import pandas as pd
@@ -8,10 +7,14 @@ import pandas as pd
 from training.columns import MOST_CATEGORIES, Kind
 from training.errors import DataError
 from training.validation.cells import only_texts, shown, sort_of
+from training.validation.numbers import numbers_in
 
 _TRUTH: Final = ("true", "false")
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
-_WHOLE: Final = re.compile(r"[+-]?\d{1,15}")
+_DATE: Final = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+_WHOLE: Final = r"[+-]?[0-9]{1,15}"
 _NEARLY_ALL: Final = 0.9
 """Share of numbers beyond which a text among them is rather a slip than a category."""
 _FEW: Final = 10
@@ -132,18 +135,18 @@ class _Texts:
         self._distinct: set[str] = set()
 
     def add(self, texts: "pd.Series[Any]") -> None:
-        numbers = pd.to_numeric(texts, errors="coerce").notna()
+        numbers = numbers_in(texts).notna()
         if numbers.any() and not self._numbers:
             self.number = _first(texts, numbers)
         if not numbers.all() and self._numbers == self._seen:
             self.other = _first(texts, ~numbers)
         self._seen += len(texts)
         self._numbers += int(numbers.sum())
-        self._whole = self._whole and all(map(_WHOLE.fullmatch, texts))
-        self._truths = self._truths and all(text.lower() in _TRUTH for text in texts)
-        self._dates = self._dates and all(map(_DATE.fullmatch, texts))
+        self._whole = self._whole and bool(texts.str.fullmatch(_WHOLE).all())
+        self._truths = self._truths and bool(texts.str.lower().isin(_TRUTH).all())
+        self._dates = self._dates and bool(texts.str.fullmatch(_DATE).all())
         if len(self._distinct) <= MOST_CATEGORIES:
-            self._distinct.update(pd.unique(texts))
+            self._distinct.update(texts.unique()[: MOST_CATEGORIES + 1])
 
     @property
     def distinct(self) -> int:

@@ -138,6 +138,17 @@ def test_whole_numbers_are_equal_to_those_of_a_chunk_that_lacks_some(run: Run) -
     assert run(one, other, task="regression").counts.duplicates == 1
 
 
+def test_what_is_missing_is_equal_to_what_is_missing_in_a_chunk_that_lacks_all(run: Run) -> None:
+    one = pd.DataFrame({"n": [1.5, None], "m": [1, 2], "kind": [1, 2]})
+    other = pd.DataFrame({"n": pd.Series([None], dtype=object), "m": [2], "kind": [2]})
+    assert run(one, other, task="regression").counts.duplicates == 1
+
+
+def test_the_text_nan_is_no_duplicate_of_what_is_missing(run: Run) -> None:
+    table = pd.DataFrame({"note": ["nan", None], "n": [1, 1], "kind": [1, 1]})
+    assert run(table, task="regression", drop=["note"], missing=[""]).counts.duplicates == 0
+
+
 def test_large_whole_numbers_that_floats_confuse_are_no_duplicates(run: Run) -> None:
     table = pd.DataFrame({"id": [2**60, 2**60 + 1], "n": [1, 1], "kind": [1, 1]})
     assert run(table, task="regression", drop=["id"]).counts.duplicates == 0
