@@ -1,6 +1,5 @@
 """Clients of the Gateway, many requests at once, and what came back."""
 
-import itertools
 import re
 import threading
 from collections import Counter
@@ -136,8 +135,11 @@ class Steadily:
         self._pause_seconds = 2 * _CONNECTIONS / per_second
         self._over = threading.Event()
         self._lock = threading.Lock()
-        protocols = itertools.chain.from_iterable(itertools.repeat(each, _CONNECTIONS) for each in PROTOCOLS)
-        self._threads = [threading.Thread(target=self._go_on, args=[protocol]) for protocol in protocols]
+        # One after the other, and not all at once: a few requests a second are to be few at any moment.
+        self._threads = [
+            threading.Thread(target=self._go_on, args=[protocol, index / per_second])
+            for index, protocol in enumerate(PROTOCOLS * _CONNECTIONS)
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -155,9 +157,10 @@ class Steadily:
         """Return the answers that are none of those expected."""
         return {answer: count for answer, count in self.answers.items() if answer not in expected}
 
-    def _go_on(self, protocol: Protocol) -> None:
+    def _go_on(self, protocol: Protocol, pause_seconds: float) -> None:
         asks, close = self._caller.connected(protocol)
-        while not self._over.wait(self._pause_seconds):
+        while not self._over.wait(pause_seconds):
+            pause_seconds = self._pause_seconds
             answer = asks()
             with self._lock:
                 self.answers[answer] += 1
