@@ -1,4 +1,4 @@
-"""Pods come with the requests that Prometheus has seen in flight and go with them: by KEDA."""
+"""Pods come with the requests that Prometheus has seen in flight, or waiting, and go with them: by KEDA."""
 
 import json
 from collections.abc import Iterator
@@ -23,8 +23,9 @@ pytestmark = pytest.mark.needs("keda", "prometheus")
 MODEL: Final = "numbers"
 MOST: Final = 2
 CALM_SECONDS: Final = 15
-IN_FLIGHT: Final = 2
-"""That a pod is to have: less than the few cause, and than the connections of the many."""
+TARGETS: Final = {"inFlight": 2, "queueDepth": 1}
+"""Requests that a pod is to have: more than the few cause, and less than the connections of the many."""
+METRICS: Final = {"inFlight": "inference_requests_in_flight", "queueDepth": "inference_queue_depth"}
 FEW: Final = 5
 """Requests a second."""
 MANY: Final = 10_000
@@ -33,14 +34,14 @@ MANY: Final = 10_000
 Values = dict[str, Any]
 
 
-def values() -> Values:
+def values(by: str = "inFlight") -> Values:
     return {
         "models": [{"name": MODEL, "storageUri": f"pvc://{CLAIM}/{MODEL}/1"}],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
         "autoscaling": {
             "class": "keda",
             "cpu": 0,
-            "inFlight": IN_FLIGHT,
+            by: TARGETS[by],
             "maxReplicas": MOST,
             "calmSeconds": CALM_SECONDS,
             "prometheus": prometheus.URL,
@@ -73,11 +74,15 @@ def caller(cluster: Cluster, namespace: Namespace, watched: Watched) -> Caller:
     return found
 
 
-def test_pods_follow_the_requests_in_flight_without_a_lost_one(namespace: Namespace, caller: Caller) -> None:
+@pytest.mark.parametrize("by", TARGETS)
+def test_pods_follow_the_requests_without_a_lost_one(
+    namespace: Namespace, release: str, caller: Caller, by: str
+) -> None:
+    namespace.release(release, values(by))
+    [trigger] = namespace.get(f"scaledobject/{MODEL}")["spec"]["triggers"]
+    assert METRICS[by] in trigger["metadata"]["query"]
     with Steadily(caller, FEW) as throughout:
-        until(
-            "KEDA's autoscaler knows how many there are", lambda: _condition(_scaler(namespace), "ScalingActive"), 120
-        )
+        until("KEDA's autoscaler knows how many there are", lambda: _knows(namespace, TARGETS[by]), 120)
         assert ready(namespace, MODEL) == 1
         with Steadily(caller, MANY) as loaded:
             until("there are more pods", lambda: ready(namespace, MODEL) == MOST, 120)
@@ -121,6 +126,13 @@ def _scaler(namespace: Namespace) -> Object:
     [found] = scalers(namespace)
     assert found["metadata"]["name"] == f"keda-hpa-{MODEL}"
     return found
+
+
+def _knows(namespace: Namespace, target: int) -> bool:
+    """Whether the autoscaler has this target, and what it is to be held against."""
+    found = _scaler(namespace)
+    targets = [metric["external"]["target"]["averageValue"] for metric in found["spec"]["metrics"]]
+    return targets == [str(target)] and _condition(found, "ScalingActive")
 
 
 def _condition(found: Object, name: str) -> bool:
