@@ -82,6 +82,7 @@ def up(node: Node, extras: Iterable[str] = ()) -> None:
     if is_up(node):
         if not node.kubeconfig.exists():
             raise Failed("The cluster of another checkout is up on this machine; `make cluster-down` takes it down.")
+        storage.renew(node)
         _add(node, extras)
         return
     if lacking := requirements.lacking():

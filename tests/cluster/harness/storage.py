@@ -1,9 +1,11 @@
 """Volumes for claims: directories of the machine, as many as the tests' namespaces will ask for."""
 
+import json
+import shutil
 from typing import Final
 
 from tests.cluster.harness.node import Node
-from tests.cluster.harness.objects import Object, apply
+from tests.cluster.harness.objects import Object, apply, kubectl
 
 _CLASS: Final = "standard"
 _VOLUMES: Final = 16
@@ -24,6 +26,17 @@ def start(node: Node) -> None:
         },
         *(_volume(node, f"volume-{number}") for number in range(_VOLUMES)),
     )
+
+
+def renew(node: Node) -> None:
+    """Empty the volumes whose claims are gone, for the next ones to find: a run of the tests leaves some each time."""
+    found = json.loads(kubectl(node, "get", "persistentvolumes", "--output=json"))["items"]
+    for volume in found:
+        if volume["status"]["phase"] == "Released":
+            name = volume["metadata"]["name"]
+            kubectl(node, "delete", "persistentvolume", name)
+            shutil.rmtree(node.state / "volumes" / name)
+            apply(node, _volume(node, name))
 
 
 def stop(node: Node) -> None:
