@@ -41,6 +41,7 @@
 {{- if ne .Values.autoscaling.class "none" }}{{ include "sklearn-kserve.autoscalingChecks" . }}{{ end -}}
 {{- if .Values.auth.enabled }}{{ include "sklearn-kserve.authChecks" . }}{{ end -}}
 {{- include "sklearn-kserve.rateLimitChecks" . -}}
+{{- include "sklearn-kserve.lookupChecks" . -}}
 {{- if .Values.retraining.enabled }}{{ include "sklearn-kserve.retrainingChecks" . }}{{ end -}}
 {{- end -}}
 
@@ -76,6 +77,14 @@
       {{- if not (has . $names) }}{{ fail (printf "auth.allow has a rule for '%s', and models has none of that name; name one of: %s." . (join ", " $names)) }}{{ end -}}
     {{- end -}}
   {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sklearn-kserve.lookupChecks" -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- with .Values.lookups -}}
+  {{- if and .secrets (not .to) $policy.enabled (not $policy.egress) }}{{ fail "lookups.secrets has the addresses of sources, and networkPolicy lets the pods out to no source; say in lookups.to where they are." }}{{ end -}}
+  {{- if and .to (not .ports) }}{{ fail "lookups.to without lookups.ports would let the pods out to every port; name those of the sources in lookups.ports." }}{{ end -}}
 {{- end -}}
 {{- end -}}
 

@@ -39,6 +39,17 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
+{{/* Variables from Secrets, of a list of their names. */}}
+{{- define "sklearn-kserve.envFrom" -}}
+{{- with . -}}
+envFrom:
+  {{- range . }}
+  - secretRef:
+      name: {{ . | quote }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
 {{/*
 The server's container. KServe makes the first port the Service's port 80, and gives a port named grpc HTTP/2.
 Started once the model has answered its golden rows; alive as long as the event loop turns, whatever the models do.
@@ -51,6 +62,9 @@ image: {{ .service.image | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 args:
   {{- include "sklearn-kserve.args" . | nindent 2 }}
+{{- with include "sklearn-kserve.envFrom" .root.Values.lookups.secrets }}
+{{- . | nindent 0 }}
+{{- end }}
 env:
   - name: PROTOCOL
     value: v2

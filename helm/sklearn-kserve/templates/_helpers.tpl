@@ -49,6 +49,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
     {{- end }}
 {{- end -}}
 
+{{- define "sklearn-kserve.lookupRule" -}}
+- to:
+    {{- toYaml .Values.lookups.to | nindent 4 }}
+  ports:
+    {{- range .Values.lookups.ports }}
+    - port: {{ . }}
+      protocol: TCP
+    {{- end }}
+{{- end -}}
+
 {{/* The port of an address, said in it or by its scheme. */}}
 {{- define "sklearn-kserve.port" -}}
 {{- $url := urlParse . -}}
