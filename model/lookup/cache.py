@@ -4,8 +4,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from model.lookup.values import Row
+
+LONGEST_KEY: Final = 256
+"""Characters of a key that is remembered: what clients send, known to the source or not, would fill the memory else."""
 
 Known = dict[str, Row | None]
 """What a source has said of keys; None for a key that it does not know."""
@@ -18,7 +22,7 @@ class Cache:
     Parameters
     ----------
     rows : int
-        How many keys are kept; 0 for none.
+        How many keys are kept; 0 for none. One of more than ``LONGEST_KEY`` characters is not.
     seconds : float
         How long a row is fresh.
     stale_seconds : float
@@ -49,6 +53,8 @@ class Cache:
         now = time.monotonic()
         with self._lock:
             for key, row in known.items():
+                if len(key) > LONGEST_KEY:
+                    continue
                 self._kept[key] = (now, row)
                 self._kept.move_to_end(key)
             while len(self._kept) > self._rows:

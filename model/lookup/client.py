@@ -194,13 +194,15 @@ class Client:
                 name: row_of(found[name], self.settings.place.columns) if name in found else None for name in wanted
             }
         except Refusal as error:
-            self._observe("error", time.perf_counter() - start)
+            self._observe("refused", time.perf_counter() - start)
+            self._answered()
             raise InvalidInput(
                 f"Column {self.settings.key!r} has a key that the source of the look-up {self.settings.name!r} refuses; "
                 f"expected one of its type."
             ) from error
         except Misfit as error:
             self._observe("error", time.perf_counter() - start)
+            self._answered()
             _log.warning("the source of the look-up %r is not as declared: %s", self.settings.name, error)
             raise Down(str(error), lasting=False) from error
         except Down as error:
@@ -209,12 +211,17 @@ class Client:
             self._note(error)
             raise
         self._observe("success", time.perf_counter() - start)
+        self._answered()
+        return known
+
+    def _answered(self) -> None:
+        """Note that the source can be asked, whatever it has said."""
         if self._breaker.answered():
             _log.warning("the source of the look-up %r answers again", self.settings.name)
-        return known
 
     def _note(self, error: Down) -> None:
         if not error.lasting:
+            self._answered()
             _log.warning("the source of the look-up %r fails: %s", self.settings.name, error)
         elif self._breaker.failed():
             _log.warning(
@@ -257,7 +264,11 @@ class Client:
             finally:
                 self._free.release()
 
-        threading.Thread(target=run, name=f"lookup-{self.settings.name}", daemon=True).start()
+        try:
+            threading.Thread(target=run, name=f"lookup-{self.settings.name}", daemon=True).start()
+        except RuntimeError as error:  # there are as many as the machine has room for
+            self._free.release()
+            raise Down(str(error)) from error
         try:
             return future.result(max(0.0, end - time.monotonic()))
         except TimeoutError as error:

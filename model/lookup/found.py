@@ -30,8 +30,9 @@ class Observer(Protocol):
 
         Parameters
         ----------
-        result : {"success", "timeout", "error", "skipped"}
-            ``skipped`` while a source that did not answer is left alone.
+        result : {"success", "refused", "timeout", "error", "skipped"}
+            ``refused`` for keys of another type than the source's, ``skipped`` while a source that did not answer is left
+            alone.
         seconds : float
             That it took.
         """

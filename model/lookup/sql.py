@@ -54,12 +54,12 @@ class SqlSource:
         """Return what there is of keys; see ``Source.rows``."""
         try:
             return self._asked(keys, again=True)
-        except DataError as error:
+        except (DataError, OverflowError) as error:  # SQLite's driver has no room for an integer of more than 64 bits
             raise Refusal from error
         except (OperationalError, InterfaceError, NoConnection) as error:
-            raise Down(_reason(error)) from error
+            raise Down(self._reason(error)) from error
         except SQLAlchemyError as error:
-            raise Down(_reason(error), lasting=False) from error
+            raise Down(self._reason(error), lasting=False) from error
 
     def close(self) -> None:
         """See ``Source.close``."""
@@ -83,6 +83,13 @@ class SqlSource:
                 return self._asked(keys, again=False)
             raise
         return found
+
+    def _reason(self, error: SQLAlchemyError) -> str:
+        """Return the driver's own first line; hidden parameters are not in it, and the password is not."""
+        own = error.orig if isinstance(error, DBAPIError) else error
+        said = str(own).strip().partition("\n")[0] or type(own).__name__
+        password = self._engine.url.password
+        return said.replace(str(password), "***") if password else said
 
 
 def _engine(url: str, place: Place) -> Engine:
@@ -114,9 +121,3 @@ def _limits(driver: str, seconds: float) -> dict[str, Any]:
             "keepalives_count": 3,
         }
     return {"timeout": seconds} if driver == "pysqlite" else {}
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    """Return the driver's own first line; hidden parameters are not in it."""
-    own = error.orig if isinstance(error, DBAPIError) else error
-    return str(own).strip().partition("\n")[0] or type(own).__name__

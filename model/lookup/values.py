@@ -82,7 +82,7 @@ def column_of(values: Sequence[Value], kind: Type) -> npt.NDArray[Any]:
 def _number(value: Any, name: str) -> Value:
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise Misfit(f"the column {name!r} holds what is no number") from error
     return number if math.isfinite(number) else None
 

@@ -199,7 +199,7 @@ class LookupMetrics:
         self._lock = lock
         # Each from the start, so that the first of a kind shows as an increase.
         self.keys = dict.fromkeys(("hit", "found", "unknown", "stale", "default", "failed"), 0)
-        self.queries = dict.fromkeys(("success", "timeout", "error", "skipped"), 0)
+        self.queries = dict.fromkeys(("success", "refused", "timeout", "error", "skipped"), 0)
         self.duration = Histogram(SECONDS)
 
     def answered(self, result: str, keys: int) -> None:

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psycopg
 import pytest
 
 from model.errors import InvalidInput, SourceUnavailable
 from model.lookup.breaker import FAILURES, Breaker
-from model.lookup.cache import Cache
+from model.lookup.cache import LONGEST_KEY, Cache
+from model.lookup.sources import Refusal
+from model.lookup.sql import SqlSource
 from model.lookup.transformer import Lookup
 from tests.hashes import HashServer, hash_server
 from tests.unit.lookup.conftest import Counts, Make, write
@@ -273,15 +276,13 @@ def test_the_cache_keeps_what_was_asked_for_last() -> None:
     assert len(cache) == 2
 
 
+def refuse(*_: object) -> None:
+    raise Refusal
+
+
 def test_keys_of_another_type_are_the_clients_fault(
     make: Make, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from model.lookup.sources import Refusal
-    from model.lookup.sql import SqlSource
-
-    def refuse(*_: object) -> None:
-        raise Refusal
-
     monkeypatch.setattr(SqlSource, "rows", refuse)
     lookup, counts = served(make())
     for _ in range(FAILURES + 1):
@@ -289,4 +290,79 @@ def test_keys_of_another_type_are_the_clients_fault(
             InvalidInput, match=r"'customer' has a key that the source of the look-up 'customers' refuses"
         ):
             incomes(lookup, "x")
-    assert counts.queries == ["error"] * (FAILURES + 1)
+    assert counts.queries == ["refused"] * (FAILURES + 1)
+
+
+def test_a_source_that_refuses_a_key_has_answered_and_is_trusted_again(
+    make: Make, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who sends such keys, and is quick, would have the one trial each time, and keep the source from the others."""
+    lookup, counts = served(make(rest_seconds=0.1))
+    with away(database):
+        for _ in range(FAILURES):
+            assert refused(lookup, 1)
+    time.sleep(0.11)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(SqlSource, "rows", refuse)
+        with pytest.raises(InvalidInput):
+            incomes(lookup, "x")
+    assert incomes(lookup, 1) == [40.5]
+    assert counts.queries[-2:] == ["refused", "success"]
+
+
+def test_a_source_that_is_not_as_declared_has_answered_and_is_trusted_again(make: Make, database: Path) -> None:
+    write(database, "INSERT INTO customers (id, income) VALUES (9, 'much')")
+    lookup, counts = served(make(rest_seconds=0.1))
+    with away(database):
+        for _ in range(FAILURES):
+            assert refused(lookup, 1)
+    time.sleep(0.11)
+    assert refused(lookup, 9)
+    assert incomes(lookup, 1) == [40.5]
+    assert counts.queries[-2:] == ["error", "success"]
+
+
+def test_a_number_that_the_database_has_no_room_for_is_the_clients_fault(make: Make, database: Path) -> None:
+    lookup, counts = served(make())
+    with pytest.raises(InvalidInput, match="refuses; expected one of its type"):
+        incomes(lookup, 2**70)
+    assert counts.queries == ["refused"]
+
+
+def test_a_thread_that_cannot_be_started_costs_no_connection(
+    make: Make, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup, _ = served(make(connections=1, rest_seconds=0.01))
+    with monkeypatch.context() as full:
+
+        def start(_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        full.setattr(threading.Thread, "start", start)
+        for _ in range(2):
+            assert refused(lookup, 1)
+    assert incomes(lookup, 1) == [40.5]
+
+
+def test_a_key_of_any_length_is_looked_up_and_a_long_one_is_not_remembered(make: Make, database: Path) -> None:
+    lookup, counts = served(make(defaults={"income": 0.0}))
+    for _ in range(2):
+        assert incomes(lookup, "x" * LONGEST_KEY, "x" * (LONGEST_KEY + 1)) == [0.0, 0.0]
+    assert counts.keys == {"unknown": 3, "hit": 1}
+
+
+def test_no_password_is_in_what_is_said_of_a_database(
+    make: Make, database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some drivers repeat how they were to connect."""
+    monkeypatch.setenv("FEATURES_URL", "postgresql+psycopg://reader:correct-horse@127.0.0.1/features")
+
+    def connect(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError("no way to user=reader password=correct-horse")
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    lookup, _ = served(make())
+    for _ in range(FAILURES):
+        assert refused(lookup, 1)
+    assert "no way to user=reader password=***" in caplog.text
+    assert "correct-horse" not in caplog.text
