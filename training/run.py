@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import Config
+from training.continuity import check_continuity
 from training.errors import ConfigurationError, DataError, Refused
 from training.ingest import Snapshot, take
 from training.origin import Origin
@@ -15,6 +16,7 @@ from training.publication import publication
 from training.registry import CHALLENGER, CHAMPION, Registry, Version
 from training.steps import EVALUATE, FIT, VALIDATE, Step, Workspace
 from training.steps.evaluate import read_decision, read_evaluation
+from training.steps.rows import kinds_of
 from training.steps.workspace import locked
 from training.tracking import tell
 from training.work import Work
@@ -127,9 +129,16 @@ class Run:
         return self._steps.last(step)
 
     def make(self, step: Step) -> Path:
-        """Do a step, and those before it, unless that was done; return its directory."""
+        """
+        Do a step, and those before it, unless that was done; return its directory.
+
+        Raises
+        ------
+        DataError
+            A column has changed its type since the champion was fitted.
+        """
         with self._locked():
-            return self._steps.made(step)
+            return self._made(step)
 
     def published(self) -> Version | None:
         """Return the sound version that was published of this snapshot and configuration, if there is one."""
@@ -211,9 +220,14 @@ class Run:
             self.registry.move(version.name, CHAMPION, version, why="; ".join(filter(None, (why, accepted))))
             return True
 
+    def _made(self, step: Step) -> Path:
+        """Do a step; columns are held to the champion of the moment, whoever was that when they were validated."""
+        check_continuity(kinds_of(self._steps.made(VALIDATE)), self.config, self.registry)
+        return self._steps.made(step)
+
     def _accepted(self) -> Path:
         """Return the directory of an evaluation that it may be published by, beside who is champion now."""
-        evaluated = self._steps.made(EVALUATE)
+        evaluated = self._made(EVALUATE)
         decision = read_decision(evaluated)
         if not decision.accepted:
             raise Refused(f"{self.config.name} is not published: {'; '.join(decision.reasons)}")

@@ -48,12 +48,19 @@ class Rows:
         """Read them back, value for value."""
         described = json.loads((directory / _COLUMNS).read_bytes())
         table = pd.read_parquet(directory / _ROWS)
-        kinds = {name: Kind(described["features"][name]) for name in table.columns if name in described["features"]}
+        known = kinds_of(directory)
+        kinds = {name: known[name] for name in table.columns if name in known}
         # Parquet tells a missing text by null, and scikit-learn by NaN.
         X = pd.DataFrame(
             {name: table[name].fillna(np.nan) if table[name].dtype == object else table[name] for name in kinds}
         )
         return cls(X, table[described["target"]], kinds, table[described["aside"]])
+
+
+def kinds_of(directory: Path) -> dict[str, Kind]:
+    """Return the kinds of the columns to learn from that were written to a directory, without reading the rows."""
+    described = json.loads((directory / _COLUMNS).read_bytes())
+    return {name: Kind(kind) for name, kind in described["features"].items()}
 
 
 def count(directory: Path) -> int:

@@ -16,6 +16,22 @@ def fruit(changes: dict[int, str]) -> str:
     return "\n".join([changes.get(number, line) for number, line in enumerate(LINES)]) + "\n"
 
 
+def test_an_undeclared_column_that_has_changed_its_type_is_said_before_anything_is_fitted(project: Project) -> None:
+    project.train()
+    project.write_data(FRUIT.replace("\n1", "\nheavy 1"))
+    result = project.train()
+    assert result.code == 1
+    assert result.sentence == (
+        "sklearn-kserve-train: column 'weight' holds texts, and the champion, version 1, was fitted on numbers; mend the "
+        "data, or declare its kind under columns if that is meant"
+    )
+    assert "fit " not in result.err
+    assert project.train(command="validate").sentence == result.sentence
+    project.write_config(columns={"weight": "category"})
+    assert project.train().code == 0
+    assert project.versions() == ["1", "2"]
+
+
 @pytest.mark.parametrize(
     ("data", "changes", "sentence"),
     [
