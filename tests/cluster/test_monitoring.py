@@ -35,7 +35,8 @@ def values(canary: str) -> Values:
         "route": {"enabled": True},
         "canary": {"enabled": True, "storageUri": storage + canary, "weight": 50},
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
-        "monitoring": {"intervalSeconds": 1},
+        # How quickly this machine answers beside all else that it does is not what is to be seen.
+        "monitoring": {"intervalSeconds": 1, "latencySeconds": 5},
     }
 
 
