@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from training.errors import first_line
 from training.ingest.formats.json_lines import parsed_row
 
@@ -48,8 +50,10 @@ class Batch:
     ----------
     rows : int
         Number of lines that were yielded.
-    rejected : list of mapping
-        What is no row, why, and where it was.
+    rejected : int
+        Number of messages that were no rows.
+    first : mapping or None
+        The first of these: why it is none, and where it was.
     """
 
     def __init__(
@@ -62,10 +66,11 @@ class Batch:
         self._offsets = offsets
         self._completed = completed
         self.rows = 0
-        self.rejected: list[dict[str, Any]] = []
+        self.rejected = 0
+        self.first: Mapping[str, Any] | None = None
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield the rows as JSON lines."""
+    def lines(self, aside: Callable[[bytes], None]) -> Iterator[bytes]:
+        """Yield the rows as JSON lines, and put aside, as such a line, each message that is no row."""
         for message in self._messages:
             reason = _reason(message.content)
             if reason is None:
@@ -74,7 +79,9 @@ class Batch:
                 yield (message.content or b"").strip().replace(b"\n", b" ") + b"\n"
             else:
                 text = None if message.content is None else message.content.decode(errors="backslashreplace")
-                self.rejected.append({"place": message.place, "reason": reason, "text": text})
+                self.rejected += 1
+                self.first = self.first or {"place": message.place, "reason": reason}
+                aside(orjson.dumps({"place": message.place, "reason": reason, "text": text}) + b"\n")
             self._offsets = message.offsets
 
     @property

@@ -3,10 +3,10 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from training.config.source import Format
 from training.ingest.snapshot import RECORD, Part, Snapshot
@@ -87,16 +87,30 @@ class Draft:
                 _sync(path)
         return Part(path, part.name, part.sha256, part.bytes, part.known)
 
-    def note(self, name: str, content: bytes) -> None:
-        """Write a file that is no part of the rows."""
-        with written():
-            (self._directory / name).write_bytes(content)
-            _sync(self._directory / name)
+    @contextmanager
+    def notes(self, name: str) -> Iterator[Callable[[bytes], None]]:
+        """Give what appends to a file that is no part of the rows; where nothing is appended there is none."""
+        with ExitStack() as stack:
+            file: BinaryIO | None = None
+
+            def append(content: bytes) -> None:
+                nonlocal file
+                with written():
+                    if file is None:
+                        file = stack.enter_context((self._directory / name).open("xb"))
+                    file.write(content)
+
+            yield append
+            if file is not None:
+                with written():
+                    file.flush()
+                    os.fsync(file.fileno())
 
     def record(self, snapshot: Snapshot) -> None:
         """Write what is known of it."""
+        with self.notes(RECORD) as append:
+            append(readable(snapshot.as_json()))
         with written():
-            self.note(RECORD, readable(snapshot.as_json()))
             _sync(self._directory)
 
     def replace(self, place: Path) -> None:

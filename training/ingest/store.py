@@ -101,7 +101,8 @@ class SnapshotStore:
             As it lies there: where the same bytes were kept before, those.
         """
         draft.record(snapshot)
-        with written():
+        # One after the other: what another has just put there is sound, and not to be taken for what is to be replaced.
+        with written(), _lock(self.directory):
             if not self._is_sound(snapshot.sha256):
                 draft.replace(self.directory / snapshot.sha256)
         return snapshot.over(self.get(snapshot.sha256))

@@ -1,18 +1,14 @@
 """From a stream to a snapshot: its newest batches, and where it goes on."""
 
 import logging
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import orjson
-
 from training.config.source import Format, Source
 from training.errors import DataError
 from training.ingest.batch import Batch, Offsets
-from training.ingest.draft import Draft
 from training.ingest.lines import line_stream
 from training.ingest.snapshot import Part, Snapshot
 from training.ingest.store import SnapshotStore
@@ -68,13 +64,14 @@ def take_batch(source: Source, base: Path, store: SnapshotStore, consumer: str) 
     with stream.batch(before.known["offsets"] if before else None) as batch, store.draft() as draft:
         earlier = [draft.share(part, Format.JSON_LINES) for part in _kept(before, source.window)]
         number = before.known["batch"] + 1 if before else 1
-        part = draft.copy(batch.lines(), Format.JSON_LINES, f"batch {number} of {stream.name}")
-        log.info("batch %d of %s: %d rows, %d rejected", number, stream.name, batch.rows, len(batch.rejected))
+        with draft.notes(REJECTED) as aside:
+            part = draft.copy(batch.lines(aside), Format.JSON_LINES, f"batch {number} of {stream.name}")
+        log.info("batch %d of %s: %d rows, %d rejected", number, stream.name, batch.rows, batch.rejected)
         if not batch.rows and not batch.rejected:
             if before is None:
                 raise DataError(f"nothing has come by stream {stream.name!r} yet; ingest again when something has")
             return before
-        known = {"consumer": consumer, "batch": number, "offsets": batch.offsets, **_rejected(batch, draft, stream)}
+        known = {"consumer": consumer, "batch": number, "offsets": batch.offsets, **_rejected(batch, stream)}
         newest = Part(part.path, part.name, part.sha256, part.bytes, {"rows": batch.rows})
         parts = (*earlier, newest) if batch.rows else tuple(earlier)
         if not batch.rows:
@@ -96,24 +93,18 @@ def _kept(before: Snapshot | None, window: int | None) -> tuple[Part, ...]:
     return parts if window is None else parts[max(0, len(parts) - window + 1) :]
 
 
-def _rejected(batch: Batch, draft: Draft, stream: Stream) -> dict[str, Any]:
-    if not batch.rejected:
+def _rejected(batch: Batch, stream: Stream) -> dict[str, Any]:
+    if batch.first is None:
         return {}
-    draft.note(REJECTED, b"".join(_lines(batch)))
-    first = batch.rejected[0]
     log.warning(
         "%d messages of %s are no rows and are kept in %s of the snapshot; the first is at %s: %s",
-        len(batch.rejected),
+        batch.rejected,
         stream.name,
         REJECTED,
-        first["place"],
-        first["reason"],
+        batch.first["place"],
+        batch.first["reason"],
     )
-    return {"rejected": len(batch.rejected)}
-
-
-def _lines(batch: Batch) -> Iterator[bytes]:
-    return (orjson.dumps(message) + b"\n" for message in batch.rejected)
+    return {"rejected": batch.rejected}
 
 
 def _now() -> str:

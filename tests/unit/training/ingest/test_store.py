@@ -6,7 +6,10 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 from training.config.source import Format, Source
 from training.errors import DataError, TrainingError
 from training.ingest import Snapshot, SnapshotStore, take
+from training.ingest.draft import Draft
 
 ROWS = b"a,b\n1,2\n"
 
@@ -51,6 +55,32 @@ def test_the_same_bytes_are_kept_once(store: SnapshotStore) -> None:
     assert first.parts[0].path == second.parts[0].path
     assert (second.source, store.get(first.sha256).source) == ("b.csv", "a.csv")
     assert places(store) == [first.sha256]
+
+
+def test_two_that_keep_the_same_at_once_do_not_replace_each_other(
+    store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked and found nothing; the later would take the sooner's for damaged, and remove it for a moment."""
+    replaced: list[Path] = []
+    looking, real, replace = threading.Barrier(2), SnapshotStore._is_sound, Draft.replace
+
+    def look(self: SnapshotStore, sha256: str) -> bool:
+        sound = real(self, sha256)
+        with suppress(threading.BrokenBarrierError):
+            looking.wait(0.3)
+        return sound
+
+    monkeypatch.setattr(SnapshotStore, "_is_sound", look)
+
+    def noted(draft: Draft, place: Path) -> None:
+        replaced.append(place)
+        replace(draft, place)
+
+    monkeypatch.setattr(Draft, "replace", noted)
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: kept(store, ROWS), range(2))
+    assert first == second
+    assert len(replaced) == 1
 
 
 def test_several_files_are_one_snapshot_whose_order_counts(store: SnapshotStore) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,16 @@ def test_what_is_no_row_is_kept_aside(tmp_path: Path, store: SnapshotStore, capl
     assert json.loads(lines[0]) | {"reason": ""} == {"place": "byte 9", "reason": "", "text": "oh\n"}
     assert snapshot.known["rejected"] == 3
     assert "3 messages of fish.jsonl are no rows and are kept in rejected.jsonl of the snapshot; " in caplog.text
+
+
+def test_what_is_no_row_is_not_kept_in_memory(tmp_path: Path, store: SnapshotStore) -> None:
+    append(tmp_path, *(f"{'x' * 100_000}\n" for _ in range(200)), 1)
+    tracemalloc.start()
+    try:
+        assert taken(tmp_path, store).known["rejected"] == 200
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_batch_without_a_single_row_does_not_stop_the_stream(tmp_path: Path, store: SnapshotStore) -> None:
