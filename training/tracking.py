@@ -11,10 +11,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from model.artifact import Manifest
 from model.errors import ArtifactError
-from training.config.tracking import Tracking
+from training.config.tracking import USER_ELSEWHERE, Tracking
 from training.errors import RegistryError, TrackingError
 from training.registry import ALIASES, Registry, Version
 from training.registry.description import describe, flat
@@ -58,9 +59,16 @@ class Tracker:
         What MLflow is told of.
     experiment : str, optional
         By default the name of each model.
+
+    Raises
+    ------
+    TrackingError
+        The URI names a user.
     """
 
     def __init__(self, uri: str, registry: Registry, *, experiment: str | None = None) -> None:
+        if "@" in urlsplit(uri).netloc:  # said without the URI, which is said and recorded elsewhere
+            raise TrackingError(f"MLflow's URI has a name or password in it; {USER_ELSEWHERE}.")
         self._uri = uri
         self._registry = registry
         self._experiment = experiment

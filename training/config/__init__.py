@@ -267,9 +267,10 @@ def _sentence(error: Any) -> str:
         return f"key {key!r} is unknown; expected one of {', '.join(keys_of(section_at(Config, place[:-1])))}"
     if error["type"] == "missing":
         return f"key {key!r} is missing"
+    value, reason = error["input"], error["msg"].replace("Input should be", "expected")
     if error["type"] == "value_error":
         reason = str(error["ctx"]["error"])
-        if isinstance(error["input"], dict):
+        if isinstance(value, dict):
             return f"{key}: {reason}" if key else reason
-        return f"{key} is {error['input']!r}; {reason}"
-    return f"{key} is {error['input']!r}; {error['msg'].replace('Input should be', 'expected')}"
+    # What has an @ may be a URL with a password in it, and is not repeated.
+    return f"{key}: {reason}" if "@" in repr(value) else f"{key} is {value!r}; {reason}"

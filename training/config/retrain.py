@@ -3,9 +3,17 @@
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from training.config.section import Section
+from training.config.section import Section, check_without_credentials
+
+
+def _without_credentials(url: str) -> str:
+    check_without_credentials(url, ": a key that may read metrics belongs in SKLEARN_KSERVE_METRICS_KEY")
+    return url
+
+
+Url = Annotated[str, Field(pattern=r"^https?://\S+$"), AfterValidator(_without_credentials)]
 
 
 class Reason(StrEnum):
@@ -45,8 +53,8 @@ class Drift(Section):
         What it means if nobody answers, or nothing can be told yet.
     """
 
-    metrics_urls: tuple[Annotated[str, Field(pattern=r"^https?://\S+$")], ...] = ()
-    prometheus_url: Annotated[str | None, Field(pattern=r"^https?://\S+$")] = None
+    metrics_urls: tuple[Url, ...] = ()
+    prometheus_url: Url | None = None
     selector: str = ""
     minutes: Annotated[int, Field(strict=True, ge=0, le=7 * 24 * 60)] = 30
     input_psi: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.2

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,6 +12,25 @@ class Section(BaseModel):
     """Keys that belong together; one that is not known is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def check_without_credentials(url: str, instead: str = "") -> None:
+    """
+    Refuse a URL that names a user, for a configuration is recorded with each version.
+
+    Parameters
+    ----------
+    url : str
+    instead : str
+        Where name and password belong, for the end of the sentence.
+
+    Raises
+    ------
+    ValueError
+    """
+    if "://" in url and "@" in urlsplit(url).netloc:
+        msg = f"expected no name or password in a URL, for a configuration is recorded with each version{instead}"
+        raise ValueError(msg)
 
 
 def section_at(root: type[Section], place: Sequence[int | str]) -> type[Section]:

@@ -5,11 +5,10 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
-from training.config.section import Section
+from training.config.section import Section, check_without_credentials
 
 _MEBIBYTE: Final = 1 << 20
 _BROKER: Final = re.compile(r"[^\s@/,]+:[0-9]{1,5}")
@@ -90,16 +89,14 @@ class Source(Section):
     @field_validator("files")
     @classmethod
     def _without_passwords(cls, files: tuple[str, ...]) -> tuple[str, ...]:
-        if any("@" in urlsplit(file).netloc for file in files if "://" in file):
-            # Said without the value, which holds what it is about.
-            raise ValueError("expected no name or password in a URL, for a configuration is recorded with each version")
+        for file in files:
+            check_without_credentials(file)
         return files
 
     @field_validator("brokers")
     @classmethod
     def _of_host_and_port(cls, brokers: tuple[str, ...]) -> tuple[str, ...]:
         if not all(_BROKER.fullmatch(broker) for broker in brokers):
-            # Said without the value, which may hold a password.
             raise ValueError("expected HOST:PORT of each, and who asks in KAFKA_USERNAME and KAFKA_PASSWORD")
         return brokers
 

@@ -1,10 +1,12 @@
 """Where versions are made known beside the registry."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from training.config.section import Section
+from training.config.section import Section, check_without_credentials
+
+USER_ELSEWHERE: Final = "they belong in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
 
 
 class Tracking(Section):
@@ -25,5 +27,12 @@ class Tracking(Section):
     experiment: Annotated[str | None, Field(min_length=1)] = None
     required: Annotated[bool, Field(strict=True)] = False
 
+    @field_validator("mlflow")
+    @classmethod
+    def _without_credentials(cls, mlflow: str | None) -> str | None:
+        if mlflow is not None:
+            check_without_credentials(mlflow, f": {USER_ELSEWHERE}")
+        return mlflow
 
-__all__ = ["Tracking"]
+
+__all__ = ["USER_ELSEWHERE", "Tracking"]

@@ -303,6 +303,8 @@ def _opened(root: str, cache: Path) -> Root:
     scheme, separator, place = root.partition("://")
     if not separator:
         return DirectoryRoot(Path(root))
+    if "@" in place.partition("/")[0]:  # said without the root, which is recorded in other places as well
+        raise RegistryError("The root has a name or password in its URL; expected both in the environment.")
     if scheme not in {"s3", "gs"} or not place.partition("/")[0]:
         raise RegistryError(f"{root} is no model root; expected a directory, s3://bucket/prefix or gs://bucket/prefix.")
     from training.registry.bucket import BucketRoot  # noqa: PLC0415 -- most roots are directories

@@ -294,6 +294,58 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: str
     assert refusal(tmp_path, content).startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        (
+            {"source": "https://ada:secret@example.org/a.csv"},
+            "source.files: expected no name or password in a URL, for ",
+        ),
+        (
+            {"source": {"sql": "SELECT 1", "address": "postgresql://ada:secret@db/a"}},
+            "source.address: expected the name of an environment variable that has the URL, such as WAREHOUSE_URL",
+        ),
+        ({"source": {"topic": "a", "brokers": "ada:secret@kafka:9092"}}, "source.brokers: expected HOST:PORT of each"),
+        (
+            {
+                "lookups": {
+                    "a": {"address": "redis://:secret@redis", "table": "a", "key": "b", "columns": {"c": "number"}}
+                }
+            },
+            "lookups.a.address: String should match pattern",
+        ),
+        (
+            {"tracking": {"mlflow": "https://ada:secret@mlflow"}},
+            (
+                "tracking.mlflow: expected no name or password in a URL, for a configuration is recorded with each version: they "
+                "belong in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            ),
+        ),
+        (
+            {"retrain": {"drift": {"prometheus_url": "https://ada:secret@prometheus"}}},
+            (
+                "retrain.drift.prometheus_url: expected no name or password in a URL, for a configuration is recorded with each "
+                "version: a key that may read metrics belongs in SKLEARN_KSERVE_METRICS_KEY"
+            ),
+        ),
+        (
+            {"retrain": {"drift": {"metrics_urls": ["http://ada:secret@pod"]}}},
+            "retrain.drift.metrics_urls.0: expected no ",
+        ),
+        (
+            {"retrain": {"drift": {"metrics_urls": ["ada:secret@pod"]}}},
+            "retrain.drift.metrics_urls.0: String should match",
+        ),
+    ],
+)
+def test_a_password_in_a_configuration_is_refused_and_not_repeated(
+    tmp_path: Path, section: dict[str, Any], sentence: str
+) -> None:
+    said = refusal(tmp_path, yaml.safe_dump({**LEAST, **section}))
+    assert said.startswith(f"c.yaml: {sentence}")
+    assert "secret" not in said
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"none\.yaml cannot be read: No such file or directory"):
         load_config(tmp_path / "none.yaml")

@@ -149,6 +149,11 @@ class TestMirror:
         ):
             Tracker(NOBODY, registry).mirror("fish")
 
+    def test_a_password_belongs_in_the_environment_and_is_not_repeated(self, registry: Registry) -> None:
+        with pytest.raises(TrackingError, match="they belong in MLFLOW_TRACKING_USERNAME and MLFLOW_TR") as caught:
+            Tracker("https://ada:secret@mlflow", registry)
+        assert "secret" not in str(caught.value)
+
     def test_by_hand(self, registry: Registry, uri: str, capsys: pytest.CaptureFixture[str]) -> None:
         command = ["registry", "mirror", "fish", "--root", registry.root, "--mlflow", uri]
         assert main(command) == 0

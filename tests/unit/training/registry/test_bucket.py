@@ -369,6 +369,12 @@ class TestTrouble:
             Registry(root)
 
 
+def test_credentials_in_a_root_are_refused_and_not_repeated() -> None:
+    with pytest.raises(RegistryError, match="has a name or password in its URL; expected both in the envi") as caught:
+        Registry("s3://key:secret@models/a")
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"schema_version": 1}', b'{"schema_version": 0}'])
 def test_what_is_no_claim(data: bytes) -> None:
     assert Claim.parse(data) is None
