@@ -41,7 +41,8 @@ def required_modules(estimator: Any) -> dict[str, Requirement | None]:
         raise ArtifactError(
             f"{type(estimator).__name__} can't be pickled: {error}; remove what holds a file, a lock or a local function."
         ) from error
-    distributions = packages_distributions()
+    # To ask what is installed takes a while, and most estimators are of scikit-learn alone.
+    distributions = packages_distributions() if collector.modules else {}
     return {module: _requirement(distributions.get(module, ())) for module in sorted(collector.modules)}
 
 

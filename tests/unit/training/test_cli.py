@@ -1,4 +1,5 @@
 import errno
+import gc
 import logging
 import re
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.training.project import Project
+from training import __main__
 from training.cli import main
 
 
@@ -123,4 +125,18 @@ def test_it_runs_as_a_module(project: Project) -> None:
 
 def test_it_runs_as_a_console_script() -> None:
     scripts = tomllib.loads(Path("pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts["sklearn-kserve-train"] == f"{main.__module__}:{main.__name__}"
+    assert scripts["sklearn-kserve-train"] == f"{__main__.main.__module__}:{__main__.main.__name__}"
+
+
+def test_garbage_is_collected_once_all_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training", "--help"])
+    try:
+        with pytest.raises(SystemExit):
+            __main__.main()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+    assert "usage: sklearn-kserve-train" in capsys.readouterr().out
