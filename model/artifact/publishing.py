@@ -1,16 +1,15 @@
 """Publishing: from a fitted estimator and a sample of its input, or from a network, to a version's directory."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version as version_of
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from model.artifact.acceleration import find_engine
 from model.artifact.commit import git_commit
-from model.artifact.digest import opened, sha256
+from model.artifact.digest import opened
+from model.artifact.draft import Draft, Tell, Write, content_of
 from model.artifact.dump import read_back, write_estimator
 from model.artifact.engines import read_program
 from model.artifact.golden import check_engine, check_golden
@@ -19,12 +18,8 @@ from model.artifact.metrics import checked_metrics
 from model.artifact.modules import required_modules
 from model.artifact.names import check_model_name, is_file_name
 from model.artifact.networks import record_golden_rows
-from model.artifact.pins import current_environment
 from model.artifact.profiling import record_profile
 from model.artifact.sampling import record_golden, sample_tensors
-from model.artifact.seal import SIGNATURE_FILE
-from model.artifact.signing import make_signature
-from model.artifact.staging import Staging, staging
 from model.engine import engine_of
 from model.engine.network import OnnxNetwork
 from model.errors import ArtifactError
@@ -34,14 +29,8 @@ from model.signature.sample import Sample
 
 _NETWORK_FILE: Final = "model.onnx"
 
-Files = Mapping[str, Callable[[BinaryIO], object]]
-"""What writes each file of a version, by its name."""
-Told = Mapping[str, Callable[[Manifest], bytes]]
-"""What makes a file from the manifest, by its name."""
-Beside = Mapping[str, bytes | Callable[[Manifest], bytes]]
-"""Files beside the model; one that is made from the manifest is given that, but for such files themselves."""
-Check = Callable[[Path, Manifest], None]
-"""What looks at the files as they were written, before they become a version."""
+Beside = Mapping[str, bytes | Tell]
+"""Files beside the model, of their content or of what makes them from the manifest."""
 
 
 def publish(
@@ -100,18 +89,15 @@ def publish(
         disk is full.
     """
     check_model_name(name)
-    beside = _checked_files(extra_files or {})
+    told, files = _beside(extra_files or {})
     signature = infer_signature(estimator, sample)
     golden = record_golden(estimator, signature, sample)
     rows = sample_tensors(signature, sample)
     found = find_engine(estimator, signature, rows, golden) if accelerate else None
     file = f"model.{file_format}"
-    told = {each: content for each, content in beside.items() if callable(content)}
-    files = {each: _bytes(content) for each, content in beside.items() if not callable(content)} | {
-        file: partial(write_estimator, estimator, file_format)
-    }
+    files[file] = partial(write_estimator, estimator, file_format)
     if found and found.content is not None:
-        files[f"model.{found.record.name}"] = _bytes(found.content)
+        files[f"model.{found.record.name}"] = content_of(found.content)
     describe = partial(
         Manifest,
         git_commit=code_commit or git_commit(),
@@ -123,7 +109,7 @@ def publish(
         profile=record_profile(estimator, signature, rows),
         estimator=EstimatorFile(class_=_full_name(estimator), file=file, format=file_format),
     )
-    return _published(root, name, files, describe, private_key, told=told, check=_survives)
+    return Draft(describe, files, told, _survives).publish(name, root, private_key)
 
 
 def publish_network(
@@ -172,56 +158,7 @@ def publish_network(
         golden=record_golden_rows(network),
         estimator=EstimatorFile(class_="onnx.ModelProto", file=_NETWORK_FILE, format="onnx"),
     )
-    return _published(root, name, {_NETWORK_FILE: _bytes(content)}, describe, private_key)
-
-
-def _published(
-    root: Path,
-    name: str,
-    files: Files,
-    describe: "partial[Manifest]",
-    private_key: Path | None,
-    *,
-    told: Told = MappingProxyType({}),
-    check: Check = lambda *_: None,
-) -> Path:
-    """Write a version, and return its directory; ``describe`` is its manifest but for what all versions say alike."""
-    described = partial(describe, name=name, created=datetime.now(UTC), environment=current_environment())
-    try:
-        with staging(root / name) as stage:
-            return _written(stage, files, described, private_key, told=told, check=check)
-    except OSError as error:
-        raise ArtifactError(
-            f"{root / name} can't be written: {error.strerror or error}; nothing was published, make room or mend the permissions."
-        ) from error
-
-
-def _written(
-    stage: Staging,
-    files: Files,
-    describe: "partial[Manifest]",
-    private_key: Path | None,
-    *,
-    told: Told,
-    check: Check,
-) -> Path:
-    for name, write in files.items():
-        stage.write(name, write)
-    described = partial(describe, files={name: _digest(stage.path / name) for name in files})
-    check(stage.path, described(version=1))
-
-    def describe_version(version: int) -> None:
-        manifest = described(version=version)
-        for name, tell in told.items():
-            stage.write(name, _bytes(tell(manifest)))
-        digests = {name: _digest(stage.path / name) for name in told}
-        whole = manifest.model_copy(update={"files": {**manifest.files, **digests}})
-        stage.write(MANIFEST_FILE, _bytes(whole.to_json()))
-        if private_key is not None:
-            signature, _ = make_signature(stage.path, private_key)
-            stage.write(SIGNATURE_FILE, _bytes(signature))
-
-    return stage.become(describe_version)
+    return Draft(describe, {_NETWORK_FILE: content_of(content)}).publish(name, root, private_key)
 
 
 @quiet()
@@ -241,23 +178,16 @@ def _survives(directory: Path, manifest: Manifest) -> None:
         ) from error
 
 
-def _bytes(content: bytes) -> Callable[[BinaryIO], object]:
-    return lambda file: file.write(content)
-
-
-def _digest(path: Path) -> str:
-    with opened(path) as file:
-        return sha256(file)
-
-
-def _checked_files(files: Beside) -> Beside:
+def _beside(files: Beside) -> tuple[dict[str, Tell], dict[str, Write]]:
+    """Return what is made from the manifest, and what is not, under names that are free."""
     for name in files:
         if not is_file_name(name) or name == MANIFEST_FILE or name.startswith("model."):
             raise ArtifactError(
                 f"{name!r} can't be the name of a file beside the model; "
                 f"expected letters, digits, '.', '_' and '-', and neither {MANIFEST_FILE} nor model.*."
             )
-    return files
+    told = {name: content for name, content in files.items() if callable(content)}
+    return told, {name: content_of(content) for name, content in files.items() if not callable(content)}
 
 
 def _full_name(estimator: Any) -> str:
