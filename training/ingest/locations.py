@@ -1,6 +1,7 @@
 """Files wherever they are: what a name of the configuration stands for, and their bytes as they come."""
 
 import io
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,14 +21,17 @@ from fsspec.utils import glob_translate, infer_compression
 from training.errors import ConfigurationError, DataError, first_line
 
 if TYPE_CHECKING:
-    from obstore.store import RetryConfig
+    from obstore.store import ClientConfig, RetryConfig
 
 _CHUNK_BYTES: Final = 1 << 20
 _WILD: Final = re.compile(r"[*?[]")
 _QUERY: Final = re.compile(r"\?[^\s<]*")
 _COMPRESSIONS: Final = ("gzip", "bz2", "xz")
-# A store that is away is asked for a minute, not for the three that are usual.
-_RETRIES: Final["RetryConfig"] = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+# What comes may take as long as it takes, as long as something comes: the library's own half a minute is for all of it. A
+# store that is silent is asked six times, and one that breaks off at any time for the rest.
+_PATIENCE: Final["ClientConfig"] = {"timeout": timedelta(days=7), "read_timeout": timedelta(seconds=30)}
+_OPTIONS: Final = ("allow_http", "allow_invalid_certificates", "proxy_url", "proxy_ca_certificate", "proxy_excludes")
+_RETRIES: Final["RetryConfig"] = {"max_retries": 5, "retry_timeout": timedelta(days=7)}
 
 
 @dataclass(frozen=True)
@@ -191,10 +195,17 @@ def _got(name: str, url: str, path: str) -> IO[bytes]:
 def _store(url: str) -> Any:
     from obstore.store import from_url  # noqa: PLC0415 -- only where a source is in a store
 
-    # Who writes http:// has asked for it; a store's own endpoint by http is asked for by AWS_ALLOW_HTTP.
-    return from_url(
-        url, retry_config=_RETRIES, client_options={"allow_http": True} if url.startswith("http://") else None
-    )
+    options: Any = {**_PATIENCE, **_client_options(url)}
+    return from_url(url, retry_config=_RETRIES, client_options=options)
+
+
+def _client_options(url: str) -> dict[str, Any]:
+    """Return what the environment says of a store's client, which options of ours would take the place of."""
+    scheme = urlsplit(url).scheme
+    if scheme == "s3":
+        return {key: given for key in _OPTIONS if (given := os.environ.get(f"AWS_{key.upper()}"))}
+    # Who writes http:// has asked for it; where a bucket of Google's is, is said by the account and mostly by nobody.
+    return {"allow_http": scheme != "https"}
 
 
 @contextmanager

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 20
 _REQUESTS_AT_ONCE: Final = 8
+# A large file may take as long as it takes, as long as something comes: the library's own half a minute is for all of it.
+_PATIENCE: Final["ClientConfig"] = {"timeout": timedelta(days=1), "read_timeout": timedelta(seconds=30)}
 _RETRY: Final["RetryConfig"] = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 
 
@@ -223,9 +225,11 @@ def _store(url: str) -> "ObjectStore":
     parts = urlsplit(url)
     prefix = parts.path.strip("/") or None
     if parts.scheme == "gs":
-        return GCSStore(parts.netloc, prefix=prefix, retry_config=_RETRY)
+        # Where it is, is said by the account, and mostly by nobody.
+        anywhere: ClientConfig = {**_PATIENCE, "allow_http": True}
+        return GCSStore(parts.netloc, prefix=prefix, retry_config=_RETRY, client_options=anywhere)
     endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
-    options: ClientConfig = {"allow_http": endpoint.startswith("http://")}
+    options: ClientConfig = {**_PATIENCE, "allow_http": endpoint.startswith("http://")}
     return S3Store(parts.netloc, prefix=prefix, retry_config=_RETRY, client_options=options)
 
 

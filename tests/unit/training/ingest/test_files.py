@@ -4,7 +4,9 @@ import hashlib
 import http.server
 import lzma
 import threading
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -172,10 +174,13 @@ class _Pages(http.server.BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/a.csv?token=secret")
         else:
-            self.send_response({"/a.csv?token=secret": 200, "/broken.csv": 200}.get(self.path, 403))
+            self.send_response({"/a.csv?token=secret": 200, "/broken.csv": 200, "/slow.csv": 200}.get(self.path, 403))
             self.send_header("Content-Length", str(len(ROWS) + (100 if "broken" in self.path else 0)))
         self.end_headers()
-        self.wfile.write(ROWS)
+        for byte in ROWS if self.path == "/slow.csv" else ():
+            self.wfile.write(bytes([byte]))
+            time.sleep(0.1)
+        self.wfile.write(b"" if self.path == "/slow.csv" else ROWS)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -204,6 +209,18 @@ def test_a_page_that_is_refused_is_said_without_its_query(tmp_path: Path, store:
     assert sentence.startswith(f"source '{site}/b.csv' cannot be read: ")
     assert "403" in sentence
     assert "secret" not in sentence
+
+
+@pytest.mark.parametrize(("seconds", "whole"), [(0.5, True), (0.03, False)])
+def test_a_page_may_take_long_but_not_be_silent(
+    tmp_path: Path, store: SnapshotStore, site: str, monkeypatch: pytest.MonkeyPatch, seconds: float, *, whole: bool
+) -> None:
+    monkeypatch.setitem(locations._PATIENCE, "read_timeout", timedelta(seconds=seconds))
+    monkeypatch.setitem(locations._RETRIES, "max_retries", 0)
+    if whole:  # in 0.8 seconds
+        assert content(taken(f"{site}/slow.csv", tmp_path, store)) == [ROWS]
+    else:
+        assert refusal(f"{site}/slow.csv", tmp_path, store).startswith(f"source '{site}/slow.csv' cannot be read: ")
 
 
 def test_a_page_that_ends_too_soon_leaves_nothing(
