@@ -3,13 +3,14 @@
 import hashlib
 import sys
 from collections.abc import Iterator
-from importlib import import_module, metadata
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from joblib.externals.loky import get_reusable_executor
 
+from model.artifact.distributions import distributions_of
 from training.errors import ConfigurationError
 
 _ADMITTED: Final[list[Path]] = []
@@ -81,7 +82,7 @@ def resolve(path: str, key: str, *, advice: str = "expected the import path of a
 
 def _is_installed(package: str) -> bool:
     # To ask for all distributions takes a while, and scikit-learn is one in any case.
-    return package == "sklearn" or package in metadata.packages_distributions()
+    return package == "sklearn" or bool(distributions_of(package))
 
 
 def _is_admitted(package: str) -> bool:

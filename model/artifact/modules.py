@@ -2,11 +2,11 @@
 
 import pickle
 import sys
-from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, Final
 
+from model.artifact.distributions import distributions_of
 from model.artifact.manifest import Manifest, Requirement
 from model.errors import ArtifactError
 from model.lookup.found import LooksUp
@@ -41,9 +41,7 @@ def required_modules(estimator: Any) -> dict[str, Requirement | None]:
         raise ArtifactError(
             f"{type(estimator).__name__} can't be pickled: {error}; remove what holds a file, a lock or a local function."
         ) from error
-    # To ask what is installed takes a while, and most estimators are of scikit-learn alone.
-    distributions = packages_distributions() if collector.modules else {}
-    return {module: _requirement(distributions.get(module, ())) for module in sorted(collector.modules)}
+    return {module: _requirement(module) for module in sorted(collector.modules)}
 
 
 def check_modules(manifest: Manifest) -> tuple[str, ...]:
@@ -128,8 +126,8 @@ class _Collector(pickle.Pickler):
             self.modules.add(top)
 
 
-def _requirement(distributions: Iterable[str]) -> Requirement | None:
-    first = next(iter(sorted(distributions)), None)
+def _requirement(module: str) -> Requirement | None:
+    first = next(iter(distributions_of(module)), None)
     return None if first is None else Requirement(distribution=first, version=version(first))
 
 
@@ -145,5 +143,5 @@ def _installed(module: str, distribution: str) -> str | None:
     try:
         return version(distribution)
     except PackageNotFoundError:
-        others = packages_distributions().get(module, [])
+        others = distributions_of(module)
         return version(others[0]) if others else None

@@ -9,6 +9,7 @@ from typing import Any
 import sklearn
 
 from model import __version__
+from model.artifact.distributions import distributions_of
 from training.imports import own_code
 
 
@@ -55,5 +56,4 @@ def _version(package: str) -> str | None:
     """Return the version of an installed package, whichever distribution it is from; None of the user's own modules."""
     if package == "sklearn":
         return None  # it counts in any case, and to ask for all distributions takes a while
-    distributions = metadata.packages_distributions().get(package, ())
-    return ", ".join(sorted({metadata.version(name) for name in distributions})) or None
+    return ", ".join(sorted({metadata.version(name) for name in distributions_of(package)})) or None

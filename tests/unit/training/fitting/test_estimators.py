@@ -57,7 +57,7 @@ def test_what_is_no_estimator_for_the_task_is_refused(path: str, sentence: str) 
 
 @pytest.mark.parametrize("package", ["xgboost", "lightgbm"])
 def test_an_extra_that_is_not_installed_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.metadata.packages_distributions", dict)
+    monkeypatch.setattr("training.imports.distributions_of", lambda _: ())
     with pytest.raises(ConfigurationError, match=rf"install it by pip install 'sklearn-kserve\[{package}\]'"):
         build(choice(f"{package}.Some"), Task.CLASSIFICATION, 0)
 
