@@ -39,9 +39,11 @@ class Gates:
 def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
     """Wait for a condition, and fail if it does not come true in time."""
     end = time.monotonic() + seconds
+    pause = 0.005
     while not condition():
         assert time.monotonic() < end, f"not in {seconds} s: {what}"
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.1)  # who asks all the time holds up what it waits for
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_pictures_may_be_left_out(project: Project) -> None:
 
 def test_a_regression_has_a_card(project: Project) -> None:
     project.write_data("a,y\n" + "".join(f"{i},{2 * i + i % 3}\n" for i in range(60)))
-    project.write_config(target="y", task="regression")
+    project.write_config(target="y", task="regression", evaluation=None)
     project.train()
     page = page_of(project.root / "fruit" / "1")
     assert "Predicts y, a number, from 1 column." in page.text
