@@ -42,7 +42,7 @@ class Project:
         self.data.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     def write_config(self, **changes: Any) -> None:
-        settings = {"name": "fruit", "source": "fruit.csv", "target": "kind", "task": "classification"}
+        settings: dict[str, Any] = {"name": "fruit", "source": "fruit.csv", "target": "kind", "task": "classification"}
         # Pictures take longer than all the rest, and have tests of their own.
         settings |= {"evaluation": {"pictures": False}, **changes}
         self.config.write_text(yaml.safe_dump({key: value for key, value in settings.items() if value is not None}))
