@@ -24,7 +24,7 @@ from tests.protocol.encodings import document, infer_path, message
 from tests.protocol.wires import SERVICE, Clients
 from tests.reliability.conftest import Gates, Serve, until
 from tests.reliability.load import Asked, Asker, OverNewConnections, OverOneConnection
-from tests.reliability.parts import CODE_DIR, ask, publish_flowers, publish_part
+from tests.reliability.parts import CODE_DIR, ask, publish_network_of_flowers, publish_part
 from tests.reliability.test_metrics import samples
 from tests.servers import ServerProcess
 
@@ -35,7 +35,7 @@ SMALL_BYTES = 60 << 20
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
-    publish_flowers(root)
+    publish_network_of_flowers(root)
     return root
 
 
@@ -298,10 +298,10 @@ def test_a_new_worker_accepts_nothing_before_its_models_are_loaded(
 
 def test_a_new_worker_joins_though_a_model_that_came_later_is_broken(tmp_path: Path, serve: Serve) -> None:
     root = tmp_path / "models"
-    publish_flowers(root)
+    publish_network_of_flowers(root)
     clients = serve("--model_root", root, "--workers", "2", "--watch_seconds", "0.2")
-    broken = publish_flowers(root, "broken")
-    (broken / "model.joblib").write_bytes(b"")
+    broken = publish_network_of_flowers(root, "broken")
+    (broken / "model.onnx").write_bytes(b"")
     victim = next(iter(pids(clients)))
     kill(clients, victim)
     replaced(clients, victim)
@@ -311,17 +311,17 @@ def test_a_new_worker_joins_though_a_model_that_came_later_is_broken(tmp_path: P
 
 def test_a_new_worker_without_a_model_that_the_others_have_stays_away(tmp_path: Path, serve: Serve) -> None:
     root = tmp_path / "models"
-    publish_flowers(root)
-    other = publish_flowers(root, "other")
+    publish_network_of_flowers(root)
+    other = publish_network_of_flowers(root, "other")
     clients = serve("--model_root", root, "--workers", "2")
-    estimator = (other / "model.joblib").read_bytes()
-    (other / "model.joblib").write_bytes(b"")
+    network = (other / "model.onnx").read_bytes()
+    (other / "model.onnx").write_bytes(b"")
     victim = next(iter(pids(clients)))
     kill(clients, victim)
     reason = "The other workers have models that can't be loaded here: other."
     clients.server.wait_for("worker ended", lambda line: line.get("reason") == reason)
     assert clients.rest.get("/v2/models/other/ready").status_code == 200
-    (other / "model.joblib").write_bytes(estimator)
+    (other / "model.onnx").write_bytes(network)
     replaced(clients, victim)
 
 

@@ -17,7 +17,7 @@ WriteModule = Callable[[str, str], Path]
 
 
 def test_scikit_learn_and_python_are_pinned_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("model.artifact.modules.packages_distributions")  # takes a while, and is not asked
+    monkeypatch.delattr("model.artifact.modules.distributions_of")  # takes a while, and is not asked
     assert required_modules(make_pipeline(HashingVectorizer(), LinearRegression())) == {}
 
 
