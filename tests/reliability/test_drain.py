@@ -17,7 +17,7 @@ from tests.protocol.encodings import document, infer_path, message
 from tests.protocol.wires import Clients
 from tests.reliability.conftest import Gates, Serve, until
 from tests.reliability.load import Asker, OverNewConnections, OverOneChannel, OverOneConnection
-from tests.reliability.parts import CODE_DIR, ask, publish_flowers, publish_part
+from tests.reliability.parts import CODE_DIR, ask, publish_network_of_flowers, publish_part
 from tests.servers import ServerProcess
 
 LEARNS_SECONDS = 1.0
@@ -28,7 +28,7 @@ DRAIN_SECONDS = 2.5
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
-    publish_flowers(root)
+    publish_network_of_flowers(root)
     publish_part(root, "Gated")
     return root
 

@@ -17,7 +17,7 @@ from model.grpc import open_inference_pb2 as pb
 from tests.protocol.encodings import document, infer_path, message
 from tests.protocol.wires import SERVICE, Clients
 from tests.reliability.conftest import Gates, Serve, until
-from tests.reliability.parts import ask, publish_flowers, publish_part
+from tests.reliability.parts import ask, publish_network_of_flowers, publish_part
 from tests.reliability.swarm import rest_bytes
 
 LEAVERS = 20
@@ -28,7 +28,7 @@ FIRST, LAST = 1, 999
 def clients(serve: Serve, gates: Gates, tmp_path: Any) -> Clients:
     """A server whose model stands at its first gate, and would pass all others."""
     publish_part(tmp_path / "models", "Gated")
-    publish_flowers(tmp_path / "models")
+    publish_network_of_flowers(tmp_path / "models")
     clients = serve("--model_root", tmp_path / "models", env=gates.variables())
     for name in (*range(FIRST + 1, FIRST + 1 + LEAVERS), LAST):
         gates.open(str(name))

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.reliability.conftest import Serve, until
-from tests.reliability.parts import publish_flowers, publish_part
+from tests.reliability.parts import publish_network_of_flowers, publish_part
 from tests.servers import REPOSITORY
 
 REQUESTS: Final = 700
@@ -72,7 +72,7 @@ def stopped(process: subprocess.Popen[bytes]) -> int:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
-    publish_flowers(root)
+    publish_network_of_flowers(root)
     return root
 
 
