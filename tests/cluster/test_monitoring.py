@@ -83,7 +83,8 @@ def test_every_panel_has_something_to_show(dashboard: Path, watched: Watched, ca
         about_this = (
             (title, query.replace('"sklearn-kserve"', f'"{watched.job}"')) for title, query in queries(dashboard)
         )
-        return {title for title, query in about_this if not watched.asked(query)}
+        # This model looks nothing up.
+        return {title for title, query in about_this if "inference_lookup_" not in query and not watched.asked(query)}
 
     for _ in range(20):
         _asked_about_the_sample(caller)
