@@ -10,6 +10,7 @@ from model.artifact.distributions import distributions_of
 from model.artifact.manifest import Manifest, Requirement
 from model.errors import ArtifactError
 from model.lookup.found import LooksUp
+from model.sessions import Graph
 
 _PINNED: Final = frozenset({"sklearn", "numpy"})
 """Modules whose versions the manifest's environment pins."""
@@ -102,7 +103,7 @@ class _Collector(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if callable(obj):
             self._note(obj)
-        elif isinstance(obj, LooksUp):
+        elif isinstance(obj, LooksUp | Graph):
             self.modules.update(obj.modules)
         return NotImplemented
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from model.cpus import calculation_threads
 from model.datatypes import NUMPY_DTYPES, Datatype
-from model.engine.onnx import session
 from model.errors import ArtifactError, InvalidInput
+from model.sessions import session
 from model.signature import Column, Layout, Output, Signature
 from model.signature.inputs import X
 from model.signature.tensors import Tensors

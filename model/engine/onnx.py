@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from model.sessions import run_options, session
 from model.signature.coding import Matrix
 
 INSIDE: Final = "inside"
@@ -13,45 +14,6 @@ INSIDE: Final = "inside"
 _INPUT: Final = "X"
 _MOST_ROWS: Final = 4096
 """Rows run at once: between its operators a graph keeps what it has computed for all of them."""
-
-
-def session(content: bytes, threads: int = 1) -> Any:
-    """
-    Return an ``onnxruntime.InferenceSession``.
-
-    Parameters
-    ----------
-    content : bytes
-        Of an ``.onnx`` file.
-    threads : int
-        That one request may keep busy; more than one pays for large networks alone.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        onnxruntime is not installed.
-    Exception
-        Whatever onnxruntime raises of a graph that it can't run.
-    """
-    import onnxruntime  # noqa: PLC0415 -- an extra
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Both keep memory for batches that were seen, of each size; without them a run takes no longer.
-    options.enable_mem_pattern = False
-    options.enable_cpu_mem_arena = False
-    # A thread that spins while it waits takes the CPU from the event loop.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def run_options() -> Any:
-    """Return options of runs, to be shared by all: onnxruntime would make its own for each, and takes its time over it."""
-    import onnxruntime  # noqa: PLC0415 -- an extra
-
-    return onnxruntime.RunOptions()
 
 
 class OnnxProgram:

@@ -18,6 +18,7 @@ _RULES_IN: Final = (
     "kernels",
     "lightgbm",
     "linear",
+    "network",
     "neural",
     "transformers",
     "xgboost",

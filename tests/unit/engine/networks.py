@@ -77,3 +77,35 @@ def optional() -> bytes:
     sequence = helper.make_value_info("many", helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, None)))
     node = helper.make_node("SequenceLength", ["many"], ["count"])
     return built([node], [sequence], [value("count", TensorProto.INT64)])
+
+
+def layered(columns: int, outputs: int, *, ends_in: str = "Identity", factor: float = 1.0) -> bytes:
+    """Rows of numbers to numbers by two layers, in float32, as a module of torch's is exported."""
+    generator = np.random.default_rng(7)
+    hidden = (factor * generator.normal(size=(columns, 6))).astype(np.float32)
+    output = (factor * generator.normal(size=(6, outputs))).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["X", "hidden"], ["h"]),
+        helper.make_node("Tanh" if factor == 1 else "Relu", ["h"], ["r"]),
+        helper.make_node("MatMul", ["r", "output"], ["o"]),
+        helper.make_node(ends_in, ["o"], ["answers"]),
+    ]
+    given = [value("X", TensorProto.FLOAT, "rows", columns)]
+    return built(nodes, given, [value("answers", TensorProto.FLOAT, "rows", outputs)], hidden=hidden, output=output)
+
+
+def linear(weights: Any, biases: Any) -> bytes:
+    """Rows of numbers to probabilities of classes."""
+    columns, outputs = np.shape(weights)
+    nodes = [
+        helper.make_node("Gemm", ["X", "weights", "biases"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["answers"], axis=1),
+    ]
+    given, constants = np.asarray(weights, np.float32), np.asarray(biases, np.float32)
+    return built(
+        nodes,
+        [value("X", TensorProto.FLOAT, "rows", columns)],
+        [value("answers", TensorProto.FLOAT, "rows", outputs)],
+        weights=given,
+        biases=constants,
+    )
