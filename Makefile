@@ -33,6 +33,11 @@ BENCH ?=
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,var/bench/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
 IMAGE := var/bench/sklearn-kserve/.installed
 
+# What the extra torch brings: 2.6 GB to fetch, so it has an environment of its own.
+TORCH := onnxscript skorch torch
+# What PyPI's torch asks for and does without on a CPU; the other parts of CUDA it is linked to, and wants wherever it runs.
+GPU := cuda-bindings cuda-pathfinder nvidia-cuda-cccl nvidia-cusolver nvidia-nvtx triton
+
 # Lock files name packages and hashes only: no index, no machine.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -67,7 +72,7 @@ test: lint types layers ## The gate: lint, types, layers, every test, coverage
 	$(PY) -m pytest -m 'not system and not cluster' -n $(TEST_PROCESSES) --dist loadfile --cov
 
 .PHONY: system-setup
-system-setup: install $(GO) var/checkov/.installed var/airflow/.installed var/kafka/.installed var/mlflow/.installed ## Install what `make test-system` needs: Helm 3 and 4, hclfmt, a server of GCS, checkov, Airflow, a broker of Kafka, MLflow's server, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
+system-setup: install $(GO) var/checkov/.installed var/airflow/.installed var/kafka/.installed var/mlflow/.installed var/torch/.installed ## Install what `make test-system` needs: Helm 3 and 4, hclfmt, a server of GCS, checkov, Airflow, a broker of Kafka, MLflow's server, PyTorch, Debian's prometheus, prometheus-alertmanager, postgresql and redis-server
 	@if ! { command -v promtool && command -v prometheus && command -v amtool && command -v prometheus-alertmanager; } >/dev/null; then \
 		echo "Installing Debian's prometheus and prometheus-alertmanager: promtool runs the tests of the alerts, and the two carry"; \
 		echo "an alert about a real server to a webhook. Debian starts both as services; the tests need none of them running."; \
@@ -96,11 +101,11 @@ terraform: install $(GO) ## Ask OpenTofu, and the providers that it fetches from
 		$$tofu -chdir=terraform/$$module validate; done
 
 # Each in an environment of its own: their pins are no concern of ours.
-var/checkov/.installed var/airflow/.installed var/go/.installed var/mlflow/.installed: var/%/.installed: requirements/%.txt | $(STAMP)
+var/checkov/.installed var/airflow/.installed var/go/.installed var/mlflow/.installed var/torch/.installed: var/%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing $* and what it needs into var/$*: make test-system runs it."
 	$(PYTHON) -m venv --clear $(@D)
 	$(BIN)/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $< \
-		|| $(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $<
+		|| $(@D)/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --require-hashes -r $<
 	@touch $@
 
 # Maven pins what it is asked for and not what that brings, so each file is held to its digest, and there is no other.
@@ -216,9 +221,11 @@ $(IMAGE) $(PEERS):
 
 .PHONY: lock
 lock: install ## Resolve requirements/ anew (UPGRADE=1: to the newest versions allowed)
-	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --all-extras --excludes <(printf '%s\n' $(TORCH)) --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra serve --extra kserve --extra skops --extra onnx --extra treelite -c requirements/dev.txt -o requirements/serve.txt
 	$(LOCK) pyproject.toml --extra train -c requirements/dev.txt -o requirements/train.txt
+	$(LOCK) pyproject.toml --extra train --extra accelerate --extra torch -c requirements/dev.txt \
+		--excludes <(printf '%s\n' $(GPU)) -o requirements/torch.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
 	for alone in checkov airflow go mlflow; do $(LOCK) --group $$alone -o requirements/$$alone.txt; done

@@ -9,7 +9,7 @@ from training.origin import Origin
 from training.registry.description import MARK
 from training.registry.root import Write
 from training.steps.evaluate import DECISION, EVALUATION, read_evaluation
-from training.steps.fit import FITTED, read_fitted, read_parts
+from training.steps.fit import CHECKPOINT, FITTED, read_fitted, read_parts
 from training.steps.rows import Rows, count
 
 
@@ -30,6 +30,7 @@ def publication(name: str, origin: Origin, *, validated: Path, fitted: Path, eva
         FITTED: (fitted / FITTED).read_bytes(),
         **{file: (evaluated / file).read_bytes() for file in (EVALUATION, DECISION)},
     }
+    checkpoint = {path.name: path.read_bytes() for path in fitted.glob(CHECKPOINT)}
     drawn = {path.name: path.read_bytes() for path in evaluated.glob("*.svg")}
     write = partial(
         publish,
@@ -37,7 +38,7 @@ def publication(name: str, origin: Origin, *, validated: Path, fitted: Path, eva
         read_parts(fitted, Rows.read(validated)).X_train,
         name=name,
         metrics=read_evaluation(evaluated).metrics,
-        extra_files={**files, CARD: lambda manifest: card(Documents.of(manifest, files), drawn)},
+        extra_files={**files, **checkpoint, CARD: lambda manifest: card(Documents.of(manifest, files), drawn)},
     )
     return lambda root: write(root=root)
 

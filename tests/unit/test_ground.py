@@ -20,7 +20,7 @@ import model
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-ALONE = {"dev.txt", "fuzz.txt", "checkov.txt", "airflow.txt", "go.txt", "mlflow.txt"}
+ALONE = {"dev.txt", "fuzz.txt", "checkov.txt", "airflow.txt", "go.txt", "mlflow.txt", "torch.txt"}
 """Locks of what no image holds."""
 PACKAGES = ("model", "training", "rollout")
 SERVING = ("serve", "kserve", "skops", "onnx", "treelite")
@@ -131,7 +131,7 @@ def imported(package: str) -> set[str]:
     ("package", "extras"),
     [
         ("model", (*SERVING, "accelerate", "signing", "sql", "redis")),
-        ("training", ("train", "sql", "kafka", "optuna", "dask", "mlflow")),
+        ("training", ("train", "sql", "kafka", "optuna", "dask", "mlflow", "torch")),
         ("rollout", ("rollout",)),
     ],
 )
@@ -140,7 +140,9 @@ def test_every_library_that_a_package_imports_is_asked_for(package: str, extras:
     libraries = imported(package) - set(sys.stdlib_module_names) - set(PACKAGES)
     homes = packages_distributions()
     assert libraries
-    undeclared = {name for name in libraries if not asked & {home.lower().replace("_", "-") for home in homes[name]}}
+    # What is not installed here, such as torch, is called alike by those who import it and by pip.
+    called = {name: {home.lower().replace("_", "-") for home in homes.get(name, [name])} for name in libraries}
+    undeclared = {name for name in libraries if not asked & called[name]}
     assert undeclared == set()
 
 
@@ -169,12 +171,21 @@ def test_what_is_shipped_is_what_is_tested(lock: str) -> None:
     assert untested == {}
 
 
+def test_beside_torch_is_installed_what_is_tested() -> None:
+    tested = pins("dev.txt")
+    others = {
+        name: versions for name, versions in pins("torch.txt").items() if not versions <= tested.get(name, versions)
+    }
+    assert others == {}
+
+
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("dev.txt", tuple(PYPROJECT["project"]["optional-dependencies"])),
+        ("dev.txt", tuple(extra for extra in PYPROJECT["project"]["optional-dependencies"] if extra != "torch")),
         ("serve.txt", SERVING),
         ("train.txt", ("train",)),
+        ("torch.txt", ("train", "accelerate", "torch")),
     ],
 )
 def test_a_lock_keeps_to_the_ranges_of_pyproject(lock: str, extras: tuple[str, ...]) -> None:

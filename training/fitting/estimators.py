@@ -36,7 +36,8 @@ _PACKAGED: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 )
 """What a package needs so that the same configuration gives the same bits, unless the configuration says otherwise."""
 
-_EXTRAS: Final = ("lightgbm", "xgboost")
+_EXTRAS: Final = {"lightgbm": "lightgbm", "skorch": "torch", "xgboost": "xgboost"}
+"""By package."""
 
 
 def build(choice: EstimatorChoice | None, task: Task, seed: int) -> Estimator:
@@ -59,12 +60,21 @@ def build(choice: EstimatorChoice | None, task: Task, seed: int) -> Estimator:
     choice = choice or DEFAULTS[task]
     found = _resolve(choice.class_, task)
     try:
-        estimator = found(**{**_PACKAGED.get(choice.class_.partition(".")[0], {}), **choice.parameters})
+        estimator = _made(found, choice)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"estimator.parameters do not fit {choice.class_}: {error}") from error
     if "random_state" in estimator.get_params() and "random_state" not in choice.parameters:
         estimator.set_params(random_state=seed)
     return estimator
+
+
+def _made(found: type[Estimator], choice: EstimatorChoice) -> Estimator:
+    package = choice.class_.partition(".")[0]
+    if package == "skorch":
+        from training.fitting import networks  # noqa: PLC0415 -- needs an extra
+
+        return networks.build(found, choice.parameters)
+    return found(**{**_PACKAGED.get(package, {}), **choice.parameters})
 
 
 def _resolve(path: str, task: Task) -> type[Estimator]:
@@ -77,6 +87,6 @@ def _resolve(path: str, task: Task) -> type[Estimator]:
 
 def _advice(package: str) -> str:
     if package in _EXTRAS:
-        return f"install it by pip install 'sklearn-kserve[{package}]'"
+        return f"install it by pip install 'sklearn-kserve[{_EXTRAS[package]}]'"
     usual = DEFAULTS[Task.CLASSIFICATION].class_
     return f"expected the import path of a class of an installed package, such as {usual}"

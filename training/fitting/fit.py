@@ -16,6 +16,7 @@ from training.config import Config
 from training.errors import FitError, TrainingError
 from training.fitting.backends import here, running
 from training.fitting.calibration import calibrate
+from training.fitting.exports import exported
 from training.fitting.parts import TEST, TRAIN, VALIDATION
 from training.fitting.recipe import STEP, Recipe, stops_early
 from training.fitting.sample import Sample
@@ -38,11 +39,14 @@ class Fitted:
         How it was fitted, as JSON values.
     search : DataFrame or None
         The candidates of a search, best first.
+    checkpoint : bytes or None
+        Of a network, its weights as torch saves them.
     """
 
     pipeline: Pipeline
     record: Mapping[str, Any] = field(default_factory=dict)
     search: pd.DataFrame | None = None
+    checkpoint: bytes | None = None
 
 
 def fit(pipeline: Pipeline, sample: Sample, parts: "pd.Series[str]", config: Config) -> Fitted:
@@ -87,7 +91,11 @@ def fit(pipeline: Pipeline, sample: Sample, parts: "pd.Series[str]", config: Con
         "iterations": _iterations(fitted) if stops_early(recipe.pipeline.named_steps[STEP]) else None,
         "seconds": round(time.perf_counter() - began, 3),
     }
-    return Fitted(fitted, record, None if found is None else found.table)
+    pipeline, export = exported(fitted, rows.X)
+    if export is not None:
+        record["export"] = export.record
+    table = None if found is None else found.table
+    return Fitted(pipeline, record, table, None if export is None else export.checkpoint)
 
 
 def _of(parts: "pd.Series[str]", part: str) -> "pd.Index[Any]":
@@ -127,13 +135,17 @@ def _with_parameters(recipe: Recipe, parameters: Mapping[str, Any]) -> Recipe:
 
 def _described(recipe: Recipe) -> dict[str, Any]:
     estimator = recipe.pipeline.named_steps[STEP]
-    kind = type(estimator)
-    parameters = {name: value for name, value in estimator.get_params(deep=False).items() if _is_json(value)}
-    return {"class": f"{kind.__module__}.{kind.__qualname__}", "parameters": parameters}
+    given = estimator.get_params(deep=False).items()
+    parameters = {name: _path(value) if isinstance(value, type) else value for name, value in given if _is_told(value)}
+    return {"class": _path(type(estimator)), "parameters": parameters}
 
 
-def _is_json(value: object) -> bool:
-    return value is None or isinstance(value, (bool, int, float, str))
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _is_told(value: object) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str, type))
 
 
 def _iterations(fitted: Pipeline) -> int | None:

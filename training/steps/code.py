@@ -37,7 +37,10 @@ def _packages(settings: Mapping[str, Any]) -> Iterator[str]:
     search = settings.get("search")
     if search is not None and search["method"] == "optuna":
         yield "optuna"
-    yield from (path.partition(".")[0] for path in _classes(settings))
+    packages = [path.partition(".")[0] for path in _classes(settings)]
+    yield from packages
+    if "skorch" in packages:
+        yield "torch"
 
 
 def _classes(value: Any) -> Iterator[str]:

@@ -18,6 +18,8 @@ _MODEL: Final = "model.joblib"
 _SPLIT: Final = "split.parquet"
 FITTED: Final = "fit.json"
 """File that tells how it was fitted."""
+CHECKPOINT: Final = "checkpoint.pt"
+"""File with the weights of a network, for whoever has torch and wants to go on from it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def _make(job: Job) -> None:
     parts = split(sample, job.config)
     fitted = fit(unfitted, sample, parts, job.config)
     joblib.dump(fitted.pipeline, job.output / _MODEL)
+    if fitted.checkpoint is not None:
+        (job.output / CHECKPOINT).write_bytes(fitted.checkpoint)
     parts.rename_axis("row").reset_index().to_parquet(job.output / _SPLIT, index=False)
     (job.output / FITTED).write_bytes(readable(fitted.record))
     if fitted.search is not None:

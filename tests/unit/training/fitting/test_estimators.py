@@ -55,10 +55,10 @@ def test_what_is_no_estimator_for_the_task_is_refused(path: str, sentence: str) 
     assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize("package", ["xgboost", "lightgbm"])
-def test_an_extra_that_is_not_installed_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("package", "extra"), [("xgboost",) * 2, ("lightgbm",) * 2, ("skorch", "torch")])
+def test_an_extra_that_is_not_installed_is_named(package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.imports.distributions_of", lambda _: ())
-    with pytest.raises(ConfigurationError, match=rf"install it by pip install 'sklearn-kserve\[{package}\]'"):
+    with pytest.raises(ConfigurationError, match=rf"install it by pip install 'sklearn-kserve\[{extra}\]'"):
         build(choice(f"{package}.Some"), Task.CLASSIFICATION, 0)
 
 

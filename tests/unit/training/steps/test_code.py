@@ -51,6 +51,13 @@ def test_a_package_that_the_configuration_names_counts_by_its_version(
     assert code_versions(settings)[package] == metadata.version(distribution)
 
 
+def test_torch_counts_where_skorch_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    homes = {"skorch": ("pytest",), "torch": ("numpy",)}
+    monkeypatch.setattr("training.steps.code.distributions_of", lambda package: homes[package])
+    counted = code_versions({"estimator": {"class": "skorch.NeuralNetClassifier"}})
+    assert (counted["skorch"], counted["torch"]) == (metadata.version("pytest"), metadata.version("numpy"))
+
+
 def test_a_module_of_the_users_own_has_no_version() -> None:
     assert code_versions({"estimator": {"class": "mine.Classifier"}}) == code_versions({})
 
