@@ -1,7 +1,7 @@
 """Columns go on holding what they held when the champion was fitted, unless the configuration says otherwise."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from model.errors import ArtifactError
@@ -43,16 +43,51 @@ def check_continuity(kinds: Mapping[str, Kind], config: Config, registry: Regist
     DataError
         A column has changed its type.
     """
-    champion = registry.aliases(config.name).get(CHAMPION)
+    champion = _champion(config, registry)
+    if champion is not None:
+        declared = {name for name, column in config.columns.items() if column.kind is not None}
+        _check({name: kind for name, kind in kinds.items() if name not in declared}, *champion)
+
+
+def warn_of_columns(names: Iterable[str], config: Config, registry: Registry) -> None:
+    """
+    Say which columns are asked of clients now, and which no longer, beside the champion.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the columns to learn from.
+    config : Config
+    registry : Registry
+    """
+    champion = _champion(config, registry)
     if champion is None:
         return
+    signature, number = champion
+    now, then = list(names), [column.name for column in signature.inputs]
+    changes = (
+        ("lacks", [name for name in then if name not in now]),
+        ("adds", [name for name in now if name not in then]),
+    )
+    said = [f"{verb} {', '.join(map(repr, changed))}" for verb, changed in changes if changed]
+    if then and said:
+        log.warning(
+            "beside the champion, version %s, this one %s among its columns: requests have to change with it",
+            number,
+            " and ".join(said),
+        )
+
+
+def _champion(config: Config, registry: Registry) -> tuple[Signature, str] | None:
+    """Return the champion's signature and version; None where there is no champion, or none that can be read."""
+    champion = registry.aliases(config.name).get(CHAMPION)
+    if champion is None:
+        return None
     try:
-        signature = registry.manifest(registry.version(config.name, champion)).signature
+        return registry.manifest(registry.version(config.name, champion)).signature, champion
     except (RegistryError, ArtifactError) as error:
         log.warning("columns are not held to those of the champion: %s", error)
-        return
-    declared = {name for name, column in config.columns.items() if column.kind is not None}
-    _check({name: kind for name, kind in kinds.items() if name not in declared}, signature, champion)
+        return None
 
 
 def _check(kinds: Mapping[str, Kind], signature: Signature, champion: str) -> None:
@@ -70,4 +105,4 @@ def _sort(column: Column) -> str:
     return "dates" if column.dtype.startswith("datetime64") else _NO_NUMBERS.get(column.datatype, "numbers")
 
 
-__all__ = ["check_continuity"]
+__all__ = ["check_continuity", "warn_of_columns"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import Config
-from training.continuity import check_continuity
+from training.continuity import check_continuity, warn_of_columns
 from training.errors import ConfigurationError, DataError, Refused
 from training.ingest import Snapshot, take
 from training.origin import Origin
@@ -197,6 +197,7 @@ class Run:
                 self._challenge(earlier, "found published, and never called challenger")
                 return Outcome(earlier, {}, published=False)
             evaluated = self._accepted()
+            warn_of_columns(kinds_of(self._steps.made(VALIDATE)), self.config, self.registry)
             metrics = read_evaluation(evaluated).metrics
             version = self.registry.publish(
                 self.config.name,

@@ -57,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("place")
     for each in ("helm", "kustomize", "manifests"):
         (directory / each).symlink_to(ROOT / each)
-    for name in ("keys.json", "release.pem", "values.yaml"):
+    for name in ("keys.json", "release.pem", "training.yaml", "values.yaml"):
         (directory / name).write_text("{}")
     cluster = {"name": "a", "cluster": {"server": "http://127.0.0.1:1"}}
     context = {"name": "a", "context": {"cluster": "a", "user": "a"}}

@@ -103,10 +103,14 @@ def test_a_root_that_cannot_be_written_is_named(project: Project) -> None:
 
 
 def test_a_full_disk_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*arguments: Any) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", ".data.csv")
+    opened = Path.open
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    def full(path: Path, mode: str = "r", **settings: Any) -> Any:
+        if "x" in mode:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return opened(path, mode, **settings)
+
+    monkeypatch.setattr(Path, "open", full)
     result = project.train()
     assert result.code == 1
     assert result.sentence == (

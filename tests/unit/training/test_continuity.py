@@ -10,7 +10,7 @@ from sklearn.dummy import DummyClassifier
 from model.artifact import publish
 from training.columns import Kind
 from training.config import Config
-from training.continuity import check_continuity
+from training.continuity import check_continuity, warn_of_columns
 from training.errors import DataError
 from training.registry import CHAMPION, Registry
 
@@ -77,8 +77,27 @@ def test_a_column_that_the_champion_does_not_take_is_no_matter(root: Path, confi
     check_continuity({"stem": Kind.DATE}, config(), Registry(root))
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (list(KINDS), []),
+        ([*KINDS, "stem"], ["this one adds 'stem' among its columns"]),
+        (["weight", "rings", "colour", "fresh"], ["this one lacks 'bruised', 'picked' among its columns"]),
+        (["weight", "stem"], ["this one lacks 'rings', 'colour', 'fresh', 'bruised', 'picked' and adds 'stem' among"]),
+    ],
+)
+def test_columns_that_come_or_go_are_told(
+    root: Path, config: Make, caplog: pytest.LogCaptureFixture, names: list[str], said: list[str]
+) -> None:
+    caplog.set_level(logging.WARNING, "training")
+    warn_of_columns(names, config(), Registry(root))
+    assert len(caplog.messages) == len(said)
+    assert all(part in message for part, message in zip(said, caplog.messages, strict=True))
+
+
 def test_without_a_champion_there_is_nothing_to_go_on_with(tmp_path: Path, config: Make) -> None:
     check_continuity(KINDS, config(), Registry(tmp_path))
+    warn_of_columns(KINDS, config(), Registry(tmp_path))
 
 
 def test_a_champion_that_is_damaged_is_said_and_replaced(
