@@ -14,7 +14,7 @@ from benchmarks.drift import THRESHOLD, every
 from benchmarks.errors import Void
 from benchmarks.load import missing_tools
 from benchmarks.models import MODELS, publish_own, sample
-from benchmarks.report import markdown, sweep_table, table
+from benchmarks.report import markdown, sweep_table, table, training_table
 from benchmarks.results import Run
 from benchmarks.rounds import measure
 from benchmarks.stages import profile
@@ -26,7 +26,6 @@ from benchmarks.workloads import CEILING, OURS
 RESULTS: Final = HOME / "results"
 CHART: Final = REPOSITORY / "docs" / "benchmarks.svg"
 DOCUMENT: Final = REPOSITORY / "docs" / "benchmarks.md"
-_MARKS: Final = ("<!-- results -->", "<!-- end of results -->")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     steps.add_argument("--most", action="store_true", help=f"{MOST_ROWS:,} rows, too")
     steps.add_argument("--results", type=Path, default=RESULTS, help="directory for the figures")
     steps.set_defaults(command=_training)
-    report = commands.add_parser("report", help="write the table and the chart of kept figures into docs")
+    report = commands.add_parser("report", help="write the tables and the chart of kept figures into docs")
     report.add_argument("file", type=Path)
     report.set_defaults(command=_report)
     return parser
@@ -170,8 +169,7 @@ def _drift(args: argparse.Namespace) -> None:
 
 def _training(args: argparse.Namespace) -> None:
     found = training.measure([*(args.rows or ROWS), *([MOST_ROWS] if args.most else [])], say)
-    heads = ("step", "rows", "s", "CPU s", "peak RSS MiB", "× the file")
-    sys.stdout.write(markdown(heads, training.training_cells(found)) + "\n")
+    sys.stdout.write(training_table(found))
     say(f"kept in {found.write(args.results)}")
 
 
@@ -182,14 +180,18 @@ def _check_tools() -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
+    if args.file.stem.endswith(training.SUFFIX):
+        found = training.TrainingRun.read(args.file)
+        DOCUMENT.write_text(with_results(DOCUMENT.read_text(), training_table(found), "costs"))
+        return
     run = Run.read(args.file)
     CHART.write_text(svg(run))
-    DOCUMENT.write_text(with_results(DOCUMENT.read_text(), table(run)))
+    DOCUMENT.write_text(with_results(DOCUMENT.read_text(), table(run), "results"))
 
 
-def with_results(document: str, results: str) -> str:
-    """Return the document with what stands between the marks replaced."""
-    begin, end = _MARKS
+def with_results(document: str, results: str, mark: str) -> str:
+    """Return the document with what stands between two marks replaced."""
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
     before, _, rest = document.partition(begin)
     _, _, after = rest.partition(end)
     return f"{before}{begin}\n{results}{end}{after}"

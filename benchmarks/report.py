@@ -8,6 +8,7 @@ from benchmarks.comparison import Line, lines
 from benchmarks.results import Run
 from benchmarks.stats import Summary
 from benchmarks.sweeps import Point, Sweep
+from benchmarks.training import Cost, TrainingRun
 from benchmarks.verdicts import verdicts
 from benchmarks.workloads import OURS
 
@@ -33,10 +34,32 @@ def sweep_table(found: Sweep) -> str:
     return markdown(head, [_point_cells(point) for point in found.points])
 
 
+def training_table(run: TrainingRun) -> str:
+    """Return what training costs as rows grow, as Markdown."""
+    machine = run.machine
+    head = ("step", "rows", "s", "CPU s", "peak RSS MiB", "× the file")
+    said = (
+        f"{run.date}, {machine.cpu}, {machine.cores} cores, {machine.system}, Python {machine.python}; "
+        f"load average {machine.load_before:g} before, {machine.load_after:g} after."
+    )
+    return f"{said}\n\n{markdown(head, [_cost_cells(cost, run.data_mib[cost.rows]) for cost in run.costs])}\n"
+
+
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table, numbers to the right."""
     align = [":--" if name in {"work", "server", "stage", "step", "model"} else "--:" for name in head]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, align, *rows))
+
+
+def _cost_cells(cost: Cost, file_mib: float) -> tuple[str, ...]:
+    return (
+        cost.step,
+        f"{cost.rows:,}",
+        f"{cost.seconds:.1f}",
+        f"{cost.cpu_seconds:.1f}",
+        f"{cost.peak_rss_mib:,.0f}",
+        f"{cost.peak_rss_mib / file_mib:.1f}",
+    )
 
 
 def _headline(run: Run) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from datetime import date as Date  # noqa: N812 -- a field is called date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,9 @@ MOST_ROWS: Final = 10_000_000
 STEPS: Final = ("ingest", "validate", "fit", "evaluate")
 COLUMNS: Final = 20
 """Eighteen numbers and two categories, each with 2 % missing, and a target of two classes beside them."""
+
+SUFFIX: Final = "-training"
+"""Of the names of files of results."""
 
 _NUMBERS: Final = 18
 _CHUNK: Final = 250_000
@@ -58,10 +61,15 @@ class TrainingRun(BaseModel):
     data_mib: dict[int, float]
     costs: list[Cost]
 
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Read a file of ``benchmarks/results``."""
+        return cls.model_validate_json(file.read_bytes())
+
     def write(self, directory: Path) -> Path:
         """Write it to a file called by date and machine, and return the file."""
         directory.mkdir(parents=True, exist_ok=True)
-        file = directory / f"{self.date}-{slug(self.machine)}-training.json"
+        file = directory / f"{self.date}-{slug(self.machine)}{SUFFIX}.json"
         file.write_text(self.model_dump_json(indent=2) + "\n")
         return file
 
@@ -90,19 +98,6 @@ def measure(sizes: list[int], say: Callable[[str], None]) -> TrainingRun:
     versions = {name: version(name) for name in _PACKAGES}
     machine = describe(load)
     return TrainingRun(date=datetime.now(UTC).date(), machine=machine, versions=versions, data_mib=data, costs=costs)
-
-
-def training_cells(run: TrainingRun) -> Iterator[tuple[str, ...]]:
-    """Yield a line of a table for each step on each number of rows."""
-    for cost in run.costs:
-        yield (
-            cost.step,
-            f"{cost.rows:,}",
-            f"{cost.seconds:.1f}",
-            f"{cost.cpu_seconds:.1f}",
-            f"{cost.peak_rss_mib:,.0f}",
-            f"{cost.peak_rss_mib / run.data_mib[cost.rows]:.1f}",
-        )
 
 
 def _write(file: Path, rows: int) -> int:

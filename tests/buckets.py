@@ -11,6 +11,7 @@ from typing import Final
 
 import httpx
 
+from tests.processes import unmeasured
 from tests.tools import built
 
 BUCKET: Final = "models"
@@ -73,7 +74,7 @@ def gcs_environment(url: str, directory: Path) -> Mapping[str, str]:
 
 @contextmanager
 def _printing_its_url(command: Sequence[str]) -> Iterator[str]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, env=unmeasured(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     printed = process.stdout
     assert printed is not None
     try:

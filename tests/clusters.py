@@ -1,7 +1,6 @@
 """A dask cluster of processes: a scheduler and its workers on 127.0.0.1, with free ports."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from distributed import Client
+
+from tests.processes import unmeasured
 
 REPOSITORY: Final = Path(__file__).parents[1]
 _PATIENCE_SECONDS: Final = 60
@@ -68,7 +69,7 @@ class DaskCluster:
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", what, "--no-dashboard", *flags],
             cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
+            env={**unmeasured(), "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.DEVNULL,
             stderr=self._log,
         )

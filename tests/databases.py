@@ -23,6 +23,7 @@ from typing import Any, Final
 import psutil
 
 from tests.hashes import Hashes
+from tests.processes import unmeasured
 from tests.servers import REPOSITORY
 
 USER: Final = "features"
@@ -75,7 +76,9 @@ class Database:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         with (self._directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(self._command, cwd=REPOSITORY, stdout=log, stderr=log, **self._user)
+            self._process = subprocess.Popen(
+                self._command, cwd=REPOSITORY, env=unmeasured(), stdout=log, stderr=log, **self._user
+            )
         end = time.monotonic() + _PATIENCE_SECONDS
         while not (self._listens() and self._answers()):
             assert self._process.poll() is None, f"it ended: {self.log()}"

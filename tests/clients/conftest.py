@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.clients.models import Models, published
+from tests.processes import unmeasured
 from tests.servers import REPOSITORY, ServerProcess
 
 Run = Callable[..., "Answers"]
@@ -51,7 +52,9 @@ def run() -> Run:
 
     def ask(script: str, *args: object) -> Answers:
         command = [sys.executable, "-m", f"tests.clients.scripts.{script}", *map(str, args)]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=unmeasured(), capture_output=True, text=True, timeout=100, check=False
+        )
         assert done.returncode == 0, done.stderr
         return Answers(json.loads(done.stdout))
 

@@ -1,7 +1,6 @@
 """schemathesis holds a running server to its own OpenAPI document: what it takes, what it refuses, and how."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 from model.artifact import publish
 from tests.families import by_id, fitted
 from tests.keys import make_key
+from tests.processes import unmeasured
 from tests.servers import ServerProcess
 
 pytestmark = pytest.mark.timeout(300)  # one run of schemathesis, which is asked several questions
@@ -73,9 +73,9 @@ def run(guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Run:
     url = f"http://127.0.0.1:{guarded.server.http_port}/openapi.json"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", url, *options]
     command += ["--report", "json", "--report-json-path", str(report)]
-    # It runs none of our code, and takes twice the time where coverage looks over its shoulder.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    done = subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(
+        command, cwd=directory, env=unmeasured(), capture_output=True, text=True, timeout=240, check=False
+    )
     assert report.exists(), done.stdout + done.stderr
     return Run(json.loads(report.read_text()), done.stdout + done.stderr)
 

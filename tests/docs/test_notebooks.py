@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.processes import unmeasured
 from tests.servers import REPOSITORY
 
 NOTEBOOKS: Final = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -41,11 +42,11 @@ def test_its_links_lead_somewhere(path: Path) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("default")  # of the kernel's libraries, which are no part of this project
-def test_it_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_it_runs(path: Path) -> None:
+    environment = {**unmeasured(), "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     resources = {"metadata": {"path": str(path.parent)}}
-    ended = NotebookClient(read(path), timeout=250, kernel_name="python3", resources=resources).execute()
+    client = NotebookClient(read(path), timeout=250, kernel_name="python3", resources=resources)
+    ended = client.execute(env=environment)
     shown = [output for cell in ended.cells for output in cell.get("outputs", ())]
     assert shown
     assert not [output for output in shown if output.get("name") == "stderr"]

@@ -23,6 +23,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.processes import unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -47,7 +49,9 @@ class Reader:
         command = command.replace("localhost:8080", f"127.0.0.1:{self.http_port}")
         if command.startswith("curl ") and shutil.which("curl") is None:
             return without_curl(command)
-        done = subprocess.run(["bash", "-c", command], cwd=self.directory, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.directory, env=unmeasured(), capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -57,7 +61,7 @@ class Reader:
         self.server = subprocess.Popen(
             ["make", "run"],
             cwd=self.directory,
-            env=os.environ | ports,
+            env=unmeasured() | ports,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -146,7 +150,7 @@ def test_every_command_of_the_readme_does_what_is_printed_under_it(reader: Reade
     answers = 0
     for language, block in blocks():
         if language == "python":
-            subprocess.run([sys.executable, "-c", block], cwd=reader.directory, check=True)
+            subprocess.run([sys.executable, "-c", block], cwd=reader.directory, env=unmeasured(), check=True)
             continue
         for command, printed in steps(block):
             output = reader.type(command)

@@ -22,6 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from tests.processes import unmeasured
+
 REPOSITORY: Final = Path(__file__).parents[2]
 _CHANGES: Final = frozenset({"os.rename", "os.mkdir", "os.link", "os.remove", "os.rmdir"})
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -60,7 +62,7 @@ class Trainer:
             [sys.executable, "-m", "tests.training.trainer"],
             cwd=REPOSITORY,
             # Threads of a calculation do not survive a fork.
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env={**unmeasured(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

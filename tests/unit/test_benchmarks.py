@@ -16,7 +16,7 @@ from benchmarks.candidates import Candidate, candidates
 from benchmarks.comparison import Line, lines
 from benchmarks.errors import Void
 from benchmarks.load import Figures, h2load_seconds, wrk_summary
-from benchmarks.report import markdown, sweep_table, table
+from benchmarks.report import markdown, sweep_table, table, training_table
 from benchmarks.results import Machine, Measurement, Run, Start, slug
 from benchmarks.servers import free_ports
 from benchmarks.stages import least_disturbed
@@ -193,7 +193,7 @@ def test_a_look_is_not_kept_as_a_run(run: Run, tmp_path: Path) -> None:
 
 def test_results_replace_what_stood_between_the_marks() -> None:
     document = "a\n<!-- results -->\nold\n<!-- end of results -->\nb\n"
-    assert cli.with_results(document, "new\n") == "a\n<!-- results -->\nnew\n<!-- end of results -->\nb\n"
+    assert cli.with_results(document, "new\n", "results") == "a\n<!-- results -->\nnew\n<!-- end of results -->\nb\n"
 
 
 # --- what voids a run
@@ -332,6 +332,8 @@ def test_docs_show_the_figures_of_a_kept_run() -> None:
     document, drawn = cli.DOCUMENT.read_text(), cli.CHART.read_text()
     runs = [Run.read(file) for file in RESULTS if re.fullmatch(r".*-cores(-quick)?\.json", file.name)]
     assert [run for run in runs if table(run) in document and chart.svg(run) == drawn]
+    costs = [training.TrainingRun.read(file) for file in RESULTS if file.stem.endswith(training.SUFFIX)]
+    assert [run for run in costs if training_table(run) in document]
 
 
 # --- training
@@ -347,8 +349,9 @@ def test_training_is_measured_step_by_step(tmp_path: Path, monkeypatch: pytest.M
     assert said[0].startswith("300 rows, ingest: ")
     assert not list((tmp_path / "training").iterdir())
     kept = found.write(tmp_path)
-    assert training.TrainingRun.model_validate_json(kept.read_bytes()) == found
-    assert [cells[:2] for cells in training.training_cells(found)] == [("ingest", "300"), ("validate", "300")]
+    assert training.TrainingRun.read(kept) == found
+    shown = training_table(found).splitlines()[-2:]
+    assert [line.split("|")[1:3] for line in shown] == [[" ingest ", " 300 "], [" validate ", " 300 "]]
 
 
 def test_a_step_that_fails_voids_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from model.errors import ArtifactError
 from model.signature import Layout
 from model.signature.inputs import Inputs
 from model.tensors import InferRequest, Tensor
+from tests.processes import unmeasured
 
 X = np.random.default_rng(0).normal(size=(20, 2))
 Y = np.where(X[:, 0] > 0, "p", "q")
@@ -65,6 +66,7 @@ def saved(pipeline: Pipeline, sample: pd.DataFrame, tmp_path_factory: pytest.Tem
         [sys.executable, "-W", "ignore", "-c", SAVE, directory / "estimators.joblib", directory],
         check=True,
         cwd=directory,
+        env=unmeasured(),
         capture_output=True,
     )
     return directory

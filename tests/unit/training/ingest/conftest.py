@@ -1,4 +1,3 @@
-import os
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 from obstore.store import GCSStore
 
 from tests.buckets import serving_gcs
+from tests.processes import unmeasured
 from training.ingest import SnapshotStore
 
 BUCKET = "data"
@@ -33,7 +33,7 @@ def s3_server() -> Iterator[str]:
         [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")},
+        env=unmeasured(),
     )
     try:
         _wait_for(f"{url}/moto-api/")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.processes import unmeasured
 from training.registry import Registry, Version
 
 REPOSITORY: Final = Path(__file__).parents[4]
@@ -36,7 +37,7 @@ def at_once(program: str, root: str, arguments: Sequence[str]) -> list[str]:
     """Run a program for each argument at the same time, and return what each has printed."""
     command = [sys.executable, "-c", program, root]
     processes = [
-        subprocess.Popen([*command, argument], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([*command, argument], cwd=REPOSITORY, env=unmeasured(), stdout=subprocess.PIPE, text=True)
         for argument in arguments
     ]
     printed = [process.communicate(timeout=100)[0] for process in processes]
