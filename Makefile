@@ -143,8 +143,8 @@ smoke: install ## Run those of them that every change has to pass: install, cana
 	$(PY) -m pytest $(SMOKE:%=tests/cluster/test_%.py) $(E2E)
 
 .PHONY: chaos
-chaos: install ## Run the long forms of the tests under fire, for about half an hour: overload, slow clients, soak, swaps, fuzzing
-	SKLEARN_KSERVE_TEST_CHAOS=1 $(PY) -m pytest -m 'not system' tests/reliability tests/fuzz
+chaos: install ## Run the long forms of the tests under fire, for about half an hour: overload, slow clients, soak, swaps, killed training, fuzzing
+	SKLEARN_KSERVE_TEST_CHAOS=1 $(PY) -m pytest -m 'not system' tests/reliability tests/training tests/fuzz
 
 .PHONY: fuzz
 fuzz: install ## Look for inputs that break a reader, guided by coverage (FUZZ_SECONDS=60 for each target)

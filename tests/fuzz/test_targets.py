@@ -9,7 +9,7 @@ from tests.fuzz.targets import TARGETS, Finding
 from tests.protocol.mutations import damaged
 from tests.scale import scaled
 
-EXAMPLES = scaled(150, 20_000)
+EXAMPLES = scaled(100, 20_000)
 
 
 @pytest.mark.timeout(scaled(120, 1800))
