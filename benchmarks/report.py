@@ -36,13 +36,8 @@ def sweep_table(found: Sweep) -> str:
 
 def training_table(run: TrainingRun) -> str:
     """Return what training costs as rows grow, as Markdown."""
-    machine = run.machine
     head = ("step", "rows", "s", "CPU s", "peak RSS MiB", "× the file")
-    said = (
-        f"{run.date}, {machine.cpu}, {machine.cores} cores, {machine.system}, Python {machine.python}; "
-        f"load average {machine.load_before:g} before, {machine.load_after:g} after."
-    )
-    return f"{said}\n\n{markdown(head, [_cost_cells(cost, run.data_mib[cost.rows]) for cost in run.costs])}\n"
+    return f"{_place(run)}; {_load(run)}\n\n{markdown(head, [_cost_cells(cost, run.data_mib[cost.rows]) for cost in run.costs])}\n"
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -63,13 +58,18 @@ def _cost_cells(cost: Cost, file_mib: float) -> tuple[str, ...]:
 
 
 def _headline(run: Run) -> str:
-    machine = run.machine
     rounds = max((len(starts) for starts in run.starts.values()), default=0)
-    return (
-        f"{run.date}, {machine.cpu}, {machine.cores} cores, {machine.system}, Python {machine.python}; "
-        f"{rounds} round(s) of {run.seconds:g} s, {run.concurrency} connections or streams; "
-        f"load average {machine.load_before:g} before, {machine.load_after:g} after."
-    )
+    loads = f"{rounds} round(s) of {run.seconds:g} s, {run.concurrency} connections or streams"
+    return f"{_place(run)}; {loads}; {_load(run)}"
+
+
+def _place(run: Run | TrainingRun) -> str:
+    machine = run.machine
+    return f"{run.date}, {machine.cpu}, {machine.cores} cores, {machine.system}, Python {machine.python}"
+
+
+def _load(run: Run | TrainingRun) -> str:
+    return f"load average {run.machine.load_before:g} before, {run.machine.load_after:g} after."
 
 
 def _cells(line: Line) -> tuple[str, ...]:
