@@ -64,13 +64,11 @@ def warn_of_columns(names: Iterable[str], config: Config, registry: Registry) ->
     if champion is None:
         return
     signature, number = champion
-    now, then = list(names), [column.name for column in signature.inputs]
-    changes = (
-        ("lacks", [name for name in then if name not in now]),
-        ("adds", [name for name in now if name not in then]),
-    )
-    said = [f"{verb} {', '.join(map(repr, changed))}" for verb, changed in changes if changed]
-    if then and said:
+    # Dictionaries are sets that keep the order.
+    now, then = dict.fromkeys(names), dict.fromkeys(column.name for column in signature.inputs)
+    changes = {"lacks": [name for name in then if name not in now], "adds": [name for name in now if name not in then]}
+    said = [f"{verb} {', '.join(map(repr, changed))}" for verb, changed in changes.items() if changed]
+    if said:
         log.warning(
             "beside the champion, version %s, this one %s among its columns: requests have to change with it",
             number,
